@@ -1,0 +1,44 @@
+"""Names of the fields of a client's account, as a client reads them."""
+
+from __future__ import annotations
+
+#: field of the panel -> (Spanish, English, Portuguese). Panel names after the
+#: ClientEdit hook of the vendor's hook reference.
+FIELDS: dict[str, tuple[str, str, str]] = {
+    "firstname": ("nombre", "first name", "nome"),
+    "lastname": ("apellido", "last name", "sobrenome"),
+    "companyname": ("empresa", "company", "empresa"),
+    "email": ("correo electrónico", "e-mail", "e-mail"),
+    "address1": ("dirección", "address", "endereço"),
+    "address2": ("dirección (línea 2)", "address (line 2)", "complemento"),
+    "city": ("ciudad", "city", "cidade"),
+    "state": ("provincia o estado", "state", "estado"),
+    "postcode": ("código postal", "postcode", "CEP"),
+    "country": ("país", "country", "país"),
+    "phonenumber": ("teléfono", "telephone", "telefone"),
+    "tax_id": ("identificación fiscal", "tax ID", "CPF/CNPJ"),
+    "currency": ("moneda", "currency", "moeda"),
+    "language": ("idioma", "language", "idioma"),
+    "paymentmethod": ("forma de pago", "payment method", "forma de pagamento"),
+    "defaultgateway": ("forma de pago", "payment method", "forma de pagamento"),
+    "status": ("estado de la cuenta", "account status", "situação da conta"),
+    "emailoptout": ("preferencias de correo", "e-mail preferences", "preferências"),
+    "marketing_emails_opt_in": (
+        "novedades por correo",
+        "marketing e-mails",
+        "novidades por e-mail",
+    ),
+}
+_OTHER = ("otros datos", "other details", "outros dados")
+_POSITION = {"es": 0, "en": 1, "pt_BR": 2}
+
+
+def changed(names: list[str], language: str) -> list[str]:
+    """Return what changed in a client's words; unknown fields become one entry."""
+    position = _POSITION.get(language, 0)
+    found: list[str] = []
+    for name in names:
+        label = FIELDS.get(name.casefold(), _OTHER)[position]
+        if label not in found:
+            found.append(label)
+    return found

@@ -1,0 +1,347 @@
+"""The environment and .env, checked: every problem at once, secrets kept dark."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from dotenv import dotenv_values
+
+from bridge.errors import ConfigError, Problem
+from bridge.signing import read_secret
+
+LANGUAGES = ("es", "en", "pt_BR")
+PROVIDERS = ("console", "cloud", "twilio", "evolution", "waha")
+LEVELS = ("debug", "info", "warning", "error")
+DATE_FORMATS = (
+    "DD/MM/YYYY",
+    "DD.MM.YYYY",
+    "DD-MM-YYYY",
+    "MM/DD/YYYY",
+    "YYYY/MM/DD",
+    "YYYY-MM-DD",
+)
+_PANEL_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
+
+
+class Secret:
+    """A text that is never shown: not by `str`, `repr`, a log or a traceback."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the text itself, for the one place that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything from the environment, ready to use. Times are in seconds."""
+
+    panel: str = "whmcs"
+    signing_secrets: tuple[Secret, ...] = ()
+    database_url: str = "sqlite:///data/bridge.db"
+    config_dir: Path = Path("config")
+    listen_host: str = "127.0.0.1"
+    listen_port: int = 8080
+    public_url: str = ""
+    timezone: str = "America/Argentina/Buenos_Aires"
+    default_country: str = "AR"
+    language: str = "es"
+    dry_run: bool = True
+    workers: int = 32
+    decision_seconds: float = 2.0
+    trusted_proxies: int = 0
+    metrics_allow: tuple[str, ...] = ("127.0.0.1",)
+    retention_days: int = 90
+    whmcs_url: str = ""
+    whmcs_identifier: Secret = field(default_factory=lambda: Secret(""))
+    whmcs_secret: Secret = field(default_factory=lambda: Secret(""))
+    whmcs_access_key: Secret = field(default_factory=lambda: Secret(""))
+    whmcs_date_format: str = "DD/MM/YYYY"
+    whmcs_timeout: float = 10.0
+    whatsapp_provider: str = "console"
+    whatsapp_console_file: Path | None = None
+    log_level: str = "info"
+    sentry_dsn: Secret = field(default_factory=lambda: Secret(""))
+    others: Mapping[str, Secret] = field(default_factory=dict)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The panel's time zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def keys(self) -> list[bytes]:
+        """The signing keys, newest first."""
+        return [read_secret(secret.reveal()) for secret in self.signing_secrets]
+
+    @property
+    def sqlite(self) -> bool:
+        """Whether one process owns the store, as a file."""
+        return self.database_url.startswith("sqlite")
+
+
+def read_environment(directory: Path | None = None) -> dict[str, str]:
+    """Return the environment over the `.env` of *directory* (the current one)."""
+    found = dotenv_values((directory or Path.cwd()) / ".env")
+    merged = {name: value for name, value in found.items() if value is not None}
+    merged.update(os.environ)
+    return merged
+
+
+def load(environ: Mapping[str, str] | None = None, *, need: bool = True) -> Settings:
+    """Read and check all settings.
+
+    With *need* false (commands that only read files) required ones may be
+    missing. Raises ConfigError with every problem.
+    """
+    reader = _Reader(read_environment() if environ is None else environ)
+    settings = _read(reader, need)
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return settings
+
+
+class _Reader:
+    """Reads one name after the other and remembers what is wrong with each."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.problems: list[Problem] = []
+
+    def wrong(self, name: str, what: str) -> None:
+        self.problems.append(Problem("environment", 0, 0, f"{name}: {what}"))
+
+    def text(self, name: str, default: str = "") -> str:
+        value = self.environ.get(name)
+        path = self.environ.get(f"{name}_FILE")
+        if value is None and path:
+            try:
+                value = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                self.wrong(f"{name}_FILE", f"cannot read {path}: {_plain(error)}")
+        return default if value is None else value.strip()
+
+    def needed(self, name: str, need: bool, what: str) -> str:
+        value = self.text(name)
+        if need and not value and not self.environ.get(f"{name}_FILE"):
+            self.wrong(name, f"is not set; {what}")
+        return value
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        value = self.text(name)
+        if not value:
+            return default
+        if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
+            self.wrong(name, f'not a whole number from {low} to {high}: "{value}"')
+            return default
+        return int(value)
+
+    def seconds(self, name: str, default: float) -> float:
+        value = self.text(name)
+        try:
+            found = float(value) if value else default
+        except ValueError:
+            found = -1.0
+        if not 0 < found <= 300:
+            self.wrong(name, f'not a number of seconds from 0 to 300: "{value}"')
+            return default
+        return found
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self.text(name).casefold()
+        if value in ("1", "true", "yes", "on", "sí", "si"):
+            return True
+        if value in ("0", "false", "no", "off"):
+            return False
+        if value:
+            self.wrong(name, f'neither true nor false: "{value}"')
+        return default
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name) or default
+        if value not in allowed:
+            self.wrong(name, f'"{value}" is none of {", ".join(allowed)}')
+            return default
+        return value
+
+    def address(self, name: str, need: bool, what: str) -> str:
+        value = self.needed(name, need, what).rstrip("/")
+        if value and (problem := wrong_address(value)):
+            self.wrong(name, problem)
+        return value
+
+
+def wrong_address(url: str) -> str:
+    """Return what is wrong with an outside address, or an empty text."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "not an address"
+    if parts.scheme not in ("http", "https") or not host:
+        return "not an http(s) address"
+    if parts.username or parts.password:
+        return "an address must not hold a user name or password"
+    if parts.query or parts.fragment:
+        return "give the base address only, without ? or #"
+    if parts.scheme == "http" and not is_loopback(host):
+        return "only https, except to this machine (http://127.0.0.1)"
+    return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name is this machine, in its plain spellings."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _plain(error: Exception) -> str:
+    return getattr(error, "strerror", None) or "not readable text"
+
+
+def _read(reader: _Reader, need: bool) -> Settings:
+    host, port = _listen(reader)
+    timezone = reader.text("BRIDGE_TIMEZONE", Settings.timezone)
+    if timezone not in available_timezones():
+        reader.wrong("BRIDGE_TIMEZONE", f'no time zone "{timezone}" (as Area/City)')
+    country = reader.text("BRIDGE_DEFAULT_COUNTRY", "AR").upper()
+    if not (len(country) == 2 and country.isalpha() and country.isascii()):
+        reader.wrong("BRIDGE_DEFAULT_COUNTRY", "two letters, as AR")
+    panel = reader.text("BRIDGE_PANEL", "whmcs")
+    if not _PANEL_NAME.match(panel):
+        reader.wrong("BRIDGE_PANEL", f'"{panel}": small letters, digits and _ only')
+    console_file = reader.text("WHATSAPP_CONSOLE_FILE")
+    public = reader.address("BRIDGE_PUBLIC_URL", False, "")
+    return Settings(
+        panel=panel,
+        signing_secrets=_secrets(reader, need),
+        database_url=_database(reader),
+        config_dir=Path(reader.text("BRIDGE_CONFIG_DIR", "config")),
+        listen_host=host,
+        listen_port=port,
+        public_url=public,
+        timezone=timezone,
+        default_country=country,
+        language=reader.choice("BRIDGE_LANG", "es", LANGUAGES),
+        dry_run=reader.flag("BRIDGE_DRY_RUN", True),
+        workers=reader.number("BRIDGE_WORKERS", 32, 1, 512),
+        decision_seconds=reader.seconds("BRIDGE_DECISION_SECONDS", 2.0),
+        trusted_proxies=reader.number("BRIDGE_TRUSTED_PROXIES", 0, 0, 10),
+        metrics_allow=_networks(reader),
+        retention_days=reader.number("BRIDGE_RETENTION_DAYS", 90, 31, 3650),
+        whmcs_url=reader.address(
+            "WHMCS_URL", need, "the panel's base address, as https://panel.example"
+        ),
+        whmcs_identifier=Secret(
+            reader.needed(
+                "WHMCS_API_IDENTIFIER", need, "an API credential's identifier"
+            )
+        ),
+        whmcs_secret=Secret(
+            reader.needed("WHMCS_API_SECRET", need, "the API credential's secret")
+        ),
+        whmcs_access_key=Secret(reader.text("WHMCS_API_ACCESS_KEY")),
+        whmcs_date_format=reader.choice(
+            "WHMCS_DATE_FORMAT", "DD/MM/YYYY", DATE_FORMATS
+        ),
+        whmcs_timeout=reader.seconds("WHMCS_TIMEOUT_SECONDS", 10.0),
+        whatsapp_provider=reader.choice("WHATSAPP_PROVIDER", "console", PROVIDERS),
+        whatsapp_console_file=Path(console_file) if console_file else None,
+        log_level=reader.choice("LOG_LEVEL", "info", LEVELS),
+        sentry_dsn=Secret(reader.text("SENTRY_DSN")),
+        others=_others(reader),
+    )
+
+
+def _secrets(reader: _Reader, need: bool) -> tuple[Secret, ...]:
+    name = "BRIDGE_SIGNING_SECRETS"
+    text = reader.needed(name, need, "make one with `whmcs-bridge init`")
+    found = [Secret(word) for word in text.replace(",", " ").split()]
+    for position, secret in enumerate(found, 1):
+        try:
+            read_secret(secret.reveal())
+        except ValueError as error:
+            reader.wrong(name, f"number {position}: {error}")
+    return tuple(found)
+
+
+def _database(reader: _Reader) -> str:
+    url = reader.text("BRIDGE_DATABASE_URL", Settings.database_url)
+    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        reader.wrong(
+            "BRIDGE_DATABASE_URL",
+            "begins with sqlite:/// or postgresql+psycopg://",
+        )
+    return url
+
+
+def _listen(reader: _Reader) -> tuple[str, int]:
+    text = reader.text("BRIDGE_LISTEN", "127.0.0.1:8080")
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
+        reader.wrong("BRIDGE_LISTEN", f'"{text}" is not address:port')
+        return "127.0.0.1", 8080
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _networks(reader: _Reader) -> tuple[str, ...]:
+    text = reader.text("BRIDGE_METRICS_ALLOW", "127.0.0.1")
+    words = tuple(text.replace(",", " ").split())
+    for word in words:
+        try:
+            ipaddress.ip_network(word, strict=False)
+        except ValueError:
+            reader.wrong("BRIDGE_METRICS_ALLOW", f'"{word}" is no address or network')
+    return words
+
+
+def _others(reader: _Reader) -> dict[str, Secret]:
+    """Return the providers' own settings, unread: each provider checks its own."""
+    return {
+        name: Secret(value)
+        for name, value in reader.environ.items()
+        if name.startswith("WHATSAPP_") and value
+    }
+
+
+def describe(settings: Settings) -> dict[str, Any]:
+    """Return what may be shown of the settings: never a secret."""
+    return {
+        "panel": settings.panel,
+        "database": settings.database_url.split("@")[-1],
+        "listen": f"{settings.listen_host}:{settings.listen_port}",
+        "timezone": settings.timezone,
+        "provider": settings.whatsapp_provider,
+        "dry_run": settings.dry_run,
+        "workers": settings.workers,
+    }

@@ -1,0 +1,1 @@
+"""Money and dates: pure functions over plain values, without any I/O."""

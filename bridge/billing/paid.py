@@ -1,0 +1,211 @@
+"""Find what was already paid for the running period of a service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bridge.billing.model import (
+    Cycle,
+    Invoice,
+    InvoiceLine,
+    NoPeriod,
+    Period,
+    Refusal,
+    Service,
+)
+from bridge.billing.periods import last_invoiced_period, line_period, own_lines
+from bridge.billing.upgrade_case import CannotPrice, QuoteLine, UpgradeCase
+
+# Kinds of line that always mean one thing, by its number. A negative line of any other
+# kind (group discount, free line, billable item) is a discount on the whole invoice.
+_TIED = ("hosting", "promohosting", "setup", "addon", "upgrade", "latefee", "invoice")
+
+
+@dataclass(frozen=True)
+class Paid:
+    """What was paid, as negative lines, and what it was read from."""
+
+    basis: str
+    lines: tuple[QuoteLine, ...]
+
+
+@dataclass(frozen=True)
+class _Billed:
+    """A line of the service on an invoice, and its period."""
+
+    invoice: Invoice
+    line: InvoiceLine
+    period: Period
+
+
+def already_paid(case: UpgradeCase) -> Paid:
+    """Return what the client paid for the running period.
+
+    That is the service's lines and their discounts on the newest paid invoice
+    whose period covers today, and the upgrade charges paid since that period
+    began. Without such an invoice it is the recurring amount. Raises
+    CannotPrice where it is not certain which. The invoices must have lines.
+    """
+    running = None if case.paid_basis == "recurring" else _running(case)
+    if running is None:
+        return _recurring(case.service)
+    lines = (
+        *_own(case, running),
+        *_discounts(case.service, running.invoice),
+        *_charges(case, running.period),
+    )
+    if sum(line.amount for line in lines) > 0:
+        raise _unknown(
+            f"the discounts on invoice {running.invoice.id} exceed the price"
+        )
+    return Paid("invoice", lines)
+
+
+def _recurring(service: Service) -> Paid:
+    amount = Decimal(0) if service.cycle is Cycle.FREE else service.recurring
+    line = QuoteLine("recurring amount of the service", -amount, "service")
+    return Paid("recurring", (line,))
+
+
+def _unknown(why: str) -> CannotPrice:
+    return CannotPrice(Refusal.NOT_PRICED, f"It cannot be priced: {why}.")
+
+
+def _running(case: UpgradeCase) -> _Billed | None:
+    """Return the service's line on the newest paid invoice covering today."""
+    billed = list(_billed(case, [i for i in case.invoices if i.paid]))
+    _refuse_paid_ahead(case, billed)
+    covering = [one for one in billed if one.period.covers(case.today)]
+    if covering:
+        best = max(covering, key=lambda one: (one.period.last_day, one.invoice.id))
+        if best.invoice.currency not in ("", case.currency):
+            why = f"Invoice {best.invoice.id} is in {best.invoice.currency}."
+            raise CannotPrice(Refusal.CURRENCY_DIFFERS, why)
+        return best
+    refunded = [i for i in case.invoices if i.status.casefold() == "refunded"]
+    for one in _billed(case, refunded):
+        if one.period.covers(case.today):
+            raise _unknown(f"invoice {one.invoice.id} was refunded")
+    return _running_by_status(case, billed)
+
+
+def _billed(case: UpgradeCase, invoices: list[Invoice]) -> Iterator[_Billed]:
+    for invoice in invoices:
+        for line in own_lines(invoice, case.service.id):
+            if read := line_period(line, case.service, case.date_format):
+                yield _Billed(invoice, line, read[0])
+
+
+def _refuse_paid_ahead(case: UpgradeCase, billed: list[_Billed]) -> None:
+    """Refuse another cycle over a period paid ahead: that money would be lost."""
+    for one in billed:
+        if case.cycle != case.service.cycle and one.period.first_day > case.today:
+            raise _unknown(f"invoice {one.invoice.id} was paid ahead")
+
+
+def _running_by_status(case: UpgradeCase, billed: list[_Billed]) -> _Billed | None:
+    """Look at paid invoices whose lines do not tell their period.
+
+    One older than an invoice whose period is over is over as well.
+    """
+    read = {one.invoice.id for one in billed}
+    over = [o.invoice.id for o in billed if o.period.last_day < case.today]
+    silent = [
+        invoice
+        for invoice in case.invoices
+        if invoice.paid
+        and invoice.id not in read
+        and invoice.id > max(over, default=0)
+        and own_lines(invoice, case.service.id)
+    ]
+    if not silent or case.service.cycle.months is None:
+        return None
+    newest = max(silent, key=lambda invoice: invoice.id)
+    try:
+        last = last_invoiced_period(case.service, case.invoices, case.date_format)
+    except NoPeriod as error:
+        raise _unknown(str(error)) from error
+    if last.invoice_id != newest.id or not last.period.covers(case.today):
+        raise _unknown(f"invoice {newest.id} does not tell its period")
+    return _Billed(newest, own_lines(newest, case.service.id)[0], last.period)
+
+
+def _own(case: UpgradeCase, running: _Billed) -> Iterator[QuoteLine]:
+    """Yield the service's lines for the running period, setup fees left out.
+
+    A setup fee has a line of the kind Setup, which is not looked at. The
+    panel's cron puts it into the first period's own line instead: it is taken
+    off where price and fee make up that line exactly.
+    """
+    source = f"invoice {running.invoice.id}"
+    lines = own_lines(running.invoice, case.service.id)
+    for line in lines:
+        read = line_period(line, case.service, case.date_format)
+        if len(lines) > 1 and (read is None or read[0] != running.period):
+            raise _unknown(f"{source} bills more than one period")
+        yield QuoteLine("already paid", -line.amount, source)
+    if fee := _fee_inside(case, running):
+        yield QuoteLine("setup fee in it, not counted", fee, source)
+
+
+def _fee_inside(case: UpgradeCase, running: _Billed) -> Decimal:
+    service = case.service
+    fee = case.old_product.setup.get(case.currency, {}).get(service.cycle, Decimal(0))
+    first = running.period.first_day == service.registered
+    more = running.line.amount - service.recurring
+    if not first or fee <= 0 or more <= 0 or _setup(service, running.invoice):
+        return Decimal(0)
+    if more != fee * service.quantity:
+        raise _unknown(f"invoice {running.invoice.id} may hold a setup fee")
+    return more
+
+
+def _setup(service: Service, invoice: Invoice) -> bool:
+    return any(
+        line.kind.casefold() == "setup"
+        and line.related_id == service.id
+        and line.amount
+        for line in invoice.lines
+    )
+
+
+def _discounts(service: Service, invoice: Invoice) -> Iterator[QuoteLine]:
+    """Yield the discounts that belong to the service's lines.
+
+    Those are its promotion's lines, and a discount on the whole invoice where
+    nothing else was on it. Which part of one is the setup fee's is not known.
+    """
+    whole = [line for line in invoice.lines if _on_the_whole(line)]
+    others = [
+        line
+        for line in invoice.lines
+        if line.amount > 0 and not _about(line, service, ("hosting", "setup"))
+    ]
+    if whole and others:
+        raise _unknown(f"invoice {invoice.id} has a discount on several things")
+    promotion = [i for i in invoice.lines if _about(i, service, ("promohosting",))]
+    discounts = [line for line in (*promotion, *whole) if line.amount]
+    if discounts and _setup(service, invoice):
+        raise _unknown(f"a discount on invoice {invoice.id} may be the setup fee's")
+    for line in discounts:
+        yield QuoteLine("discount on it", -line.amount, f"invoice {invoice.id}")
+
+
+def _about(line: InvoiceLine, service: Service, kinds: tuple[str, ...]) -> bool:
+    return line.related_id == service.id and line.kind.casefold() in kinds
+
+
+def _on_the_whole(line: InvoiceLine) -> bool:
+    kind = line.kind.casefold()
+    tied = kind in _TIED or kind.startswith(("domain", "promodomain"))
+    return line.amount < 0 and not tied
+
+
+def _charges(case: UpgradeCase, period: Period) -> Iterator[QuoteLine]:
+    for charge in case.charges:
+        since = charge.paid_on >= period.first_day
+        if charge.service_id == case.service.id and since:
+            label = f"upgrade charge paid {charge.paid_on.isoformat()}"
+            yield QuoteLine(label, -charge.amount, "charge")

@@ -1,0 +1,1 @@
+"""Tests of the arithmetic: tables of figures worked by hand."""

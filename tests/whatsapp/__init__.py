@@ -1,0 +1,1 @@
+"""Tests of sending, phone numbers and the console provider."""

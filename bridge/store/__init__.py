@@ -1,0 +1,181 @@
+"""All persistence: SQLAlchemy Core on SQLite or PostgreSQL, the same code for both.
+
+`Store.write` hands a function to the one writer, which groups every write of the
+moment into one commit; `Store.read` lends a connection that sees whole commits.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+
+from bridge.errors import StoreUnavailable
+from bridge.store import engines
+
+T = TypeVar("T")
+
+#: How long a write may wait for its commit, in seconds (the door's answer).
+PATIENCE = 4.5
+_BATCH = 256
+_STOP: Any = object()
+
+
+class _Write(Generic[T]):
+    __slots__ = ("function", "future")
+
+    def __init__(self, function: Callable[[sa.Connection], T]) -> None:
+        self.function = function
+        self.future: Future[T] = Future()
+
+
+class Store:
+    """An open database. *watch* hears "before commit" and "after commit"."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        readers: int = 8,
+        watch: Callable[[str], None] | None = None,
+    ) -> None:
+        self.url = url
+        self.sqlite = url.startswith("sqlite")
+        self._watch = watch
+        self._writing = engines.writer(url, 1 if self.sqlite else 4)
+        self._reading = engines.reader(url, readers)
+        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"writer-{n}", daemon=True)
+            for n in range(1 if self.sqlite else 4)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, function: Callable[[sa.Connection], T]) -> Future[T]:
+        """Queue *function* for the next commit.
+
+        The future has its value once that commit is on disk. *function* may run
+        twice (a batch that fails is run again one by one) and must only touch
+        its connection.
+        """
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        write = _Write(function)
+        self._queue.put(write)
+        return write.future
+
+    def write(
+        self, function: Callable[[sa.Connection], T], patience: float = PATIENCE
+    ) -> T:
+        """Run *function* in a transaction and return its value, durably kept.
+
+        Raises StoreUnavailable when it cannot be kept within *patience* seconds.
+        """
+        future = self.submit(function)
+        try:
+            return future.result(patience)
+        except FutureTimeout as error:
+            if future.cancel():
+                raise StoreUnavailable("the store is busy") from error
+        try:
+            return future.result(patience)
+        except FutureTimeout as error:
+            raise StoreUnavailable("the store does not answer") from error
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Lend a connection for reading; raises StoreUnavailable."""
+        try:
+            with self._reading.connect() as db:
+                yield db
+        except sa.exc.OperationalError as error:
+            raise StoreUnavailable(_plain(error)) from error
+
+    def backlog(self) -> int:
+        """Return about how many writes wait."""
+        return self._queue.qsize()
+
+    def close(self) -> None:
+        """Keep what was submitted, then let go of the database."""
+        if self._closed:
+            return
+        self._closed = True
+        for _ in self._threads:
+            self._queue.put(_STOP)
+        for thread in self._threads:
+            thread.join(30)
+        self._writing.dispose()
+        self._reading.dispose()
+
+    def _work(self) -> None:
+        while True:
+            batch, stop = self._gather()
+            if batch:
+                self._commit(batch)
+            if stop:
+                return
+
+    def _gather(self) -> tuple[list[_Write[Any]], bool]:
+        """Wait for a write, then take along everything that waits already."""
+        batch: list[_Write[Any]] = []
+        first = self._queue.get()
+        while first is not _STOP:
+            if first.future.set_running_or_notify_cancel():
+                batch.append(first)
+            if len(batch) >= _BATCH:
+                return batch, False
+            try:
+                first = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, False
+        return batch, True
+
+    def _commit(self, batch: list[_Write[Any]]) -> None:
+        try:
+            results = self._together([write.function for write in batch])
+        except Exception as error:
+            if len(batch) > 1 and not _absent(error):
+                for write in batch:
+                    self._commit([write])
+                return
+            for write in batch:
+                write.future.set_exception(_named(error))
+            return
+        for write, result in zip(batch, results, strict=True):
+            write.future.set_result(result)
+
+    def _together(self, functions: list[Callable[[sa.Connection], Any]]) -> list[Any]:
+        with self._writing.connect() as db, db.begin() as transaction:
+            results = [function(db) for function in functions]
+            if self._watch is None:
+                return results
+            self._watch("before commit")
+            transaction.commit()
+            self._watch("after commit")
+        return results
+
+
+def _absent(error: Exception) -> bool:
+    """Whether trying one by one is of no use: it is the database that fails."""
+    return isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
+
+
+def _named(error: Exception) -> Exception:
+    if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
+        named = StoreUnavailable(_plain(error))
+        named.__cause__ = error
+        return named
+    return error
+
+
+def _plain(error: sa.exc.DBAPIError) -> str:
+    """Return the database's own words: no statement, no values."""
+    return str(error.orig).strip().split("\n", 1)[0][:200]

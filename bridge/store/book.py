@@ -1,0 +1,228 @@
+"""Our own book: cancellations, upgrades, domains; read anew at every question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from bridge.store.dialect import among, insert
+from bridge.store.tables import (
+    audit,
+    cancellations,
+    domains,
+    events,
+    marks,
+    messages,
+    upgrades,
+)
+
+_TABLES: dict[str, tuple[sa.Table, str]] = {
+    "cancellations": (cancellations, "key"),
+    "upgrades": (upgrades, "id"),
+    "domains": (domains, "id"),
+    "messages": (messages, "key"),
+    "marks": (marks, "name"),
+}
+_STAMPED = ("cancellations", "upgrades")
+
+
+def keep(
+    db: sa.Connection, table: str, key: Any, values: dict[str, Any], now: datetime
+) -> None:
+    """Change the row with this key; make it if it is new and *values* are whole."""
+    kept, column = _TABLES[table]
+    stamped = values | ({"changed_at": now} if table in _STAMPED else {})
+    found = sa.update(kept).where(kept.c[column] == key).values(stamped)
+    if db.execute(found).rowcount:
+        return
+    new = stamped | {column: key}
+    if table in _STAMPED:
+        new.setdefault("created_at", now)
+    db.execute(insert(db, kept).on_conflict_do_nothing().values(new))
+
+
+def cancellation(db: sa.Connection, key: str) -> Any:
+    """Return the row of one cancellation, or None."""
+    query = sa.select(cancellations).where(cancellations.c.key == key)
+    return db.execute(query).first()
+
+
+def live_cancellation(db: sa.Connection, service_id: int) -> Any:
+    """Return the open cancellation of a service, or None."""
+    query = sa.select(cancellations).where(
+        cancellations.c.service_id == service_id,
+        among(cancellations.c.state, "scheduled", "acting", "staff"),
+    )
+    return db.execute(query).first()
+
+
+def newest_cancellation(db: sa.Connection, service_id: int) -> Any:
+    """Return the newest cancellation of a service in any state, or None."""
+    query = sa.select(cancellations).where(cancellations.c.service_id == service_id)
+    return db.execute(query.order_by(cancellations.c.id.desc()).limit(1)).first()
+
+
+def live_cancellations(db: sa.Connection) -> Sequence[Any]:
+    """Return every open cancellation (for the comparison with the panel)."""
+    query = sa.select(cancellations).where(
+        among(cancellations.c.state, "scheduled", "acting", "staff")
+    )
+    return db.execute(query).all()
+
+
+def known_requests(db: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
+    """Return which of the panel's requests the book knows, with their state."""
+    found: dict[int, str] = {}
+    for start in range(0, len(ids), 500):
+        some = ids[start : start + 500]
+        query = sa.select(cancellations.c.request_id, cancellations.c.state)
+        rows = db.execute(query.where(cancellations.c.request_id.in_(some)))
+        found.update({row.request_id: row.state for row in rows})
+    return found
+
+
+def order(db: sa.Connection, id: str) -> Any:
+    """Return the row of one upgrade, or None."""
+    return db.execute(sa.select(upgrades).where(upgrades.c.id == id)).first()
+
+
+def order_by_invoice(db: sa.Connection, invoice_id: int) -> Any:
+    """Return the ordered upgrade that an invoice bills, or None."""
+    query = sa.select(upgrades).where(upgrades.c.invoice_id == invoice_id)
+    return db.execute(query.limit(1)).first()
+
+
+def orders_by_invoice(db: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
+    """Return invoice id -> upgrade id, for those of *ids* that bill one."""
+    if not ids:
+        return {}
+    query = sa.select(upgrades.c.invoice_id, upgrades.c.id)
+    rows = db.execute(query.where(upgrades.c.invoice_id.in_(ids)))
+    return {row.invoice_id: row.id for row in rows}
+
+
+def pending_order(db: sa.Connection, service_id: int) -> Any:
+    """Return the upgrade of a service that is not over, or None."""
+    query = sa.select(upgrades).where(
+        upgrades.c.service_id == service_id,
+        among(upgrades.c.state, "ordered", "invoiced", "paid", "applying", "staff"),
+    )
+    return db.execute(query).first()
+
+
+def open_orders(db: sa.Connection) -> Sequence[Any]:
+    """Return the ordered upgrades that wait for their payment."""
+    query = sa.select(upgrades).where(among(upgrades.c.state, "invoiced"))
+    return db.execute(query).all()
+
+
+def paid_charges(db: sa.Connection, service_id: int) -> Sequence[Any]:
+    """Return the upgrades of a service whose charge was paid."""
+    query = sa.select(upgrades).where(
+        upgrades.c.service_id == service_id,
+        upgrades.c.paid_on.is_not(None),
+        upgrades.c.state.in_(("done", "applying", "paid")),
+    )
+    return db.execute(query).all()
+
+
+def last_price(db: sa.Connection, service_id: int, since: datetime) -> Any:
+    """Return the newest answered price question about a service, or None."""
+    query = (
+        sa.select(events)
+        .where(
+            events.c.hookpoint == "OrderProductUpgradeOverride",
+            events.c.received_at >= since,
+            events.c.answer.is_not(None),
+        )
+        .order_by(events.c.received_at.desc())
+        .limit(200)
+    )
+    for row in db.execute(query):
+        if row.context.get("service_id") == service_id and row.answer.get("return"):
+            return row
+    return None
+
+
+def reserve(
+    db: sa.Connection, key: str, per_hour: int, per_day: int, now: datetime
+) -> tuple[str, datetime | None]:
+    """Mark a termination as begun, if the caps allow one more.
+
+    Returns ("", None) when it may go on, ("hour", when) when it waits, ("day",
+    None) when staff decide. The lock row makes the count hold for any number of
+    workers.
+    """
+    statement = insert(db, marks).on_conflict_do_update(
+        index_elements=["name"], set_={"at": now}
+    )
+    db.execute(statement.values(name="caps", at=now, detail={}))
+    row = cancellation(db, key)
+    if row is not None and row.acted_at is not None:
+        return "", None
+    hour, day = now - timedelta(hours=1), now - timedelta(days=1)
+    acted = cancellations.c.acted_at
+    count = sa.select(sa.func.count()).select_from(cancellations)
+    if db.execute(count.where(acted > day)).scalar_one() >= per_day:
+        return "day", None
+    recent = sa.select(acted).where(acted > hour).order_by(acted)
+    times = db.execute(recent).scalars().all()
+    if len(times) >= per_hour:
+        return "hour", times[len(times) - per_hour] + timedelta(hours=1, seconds=1)
+    change = sa.update(cancellations).where(cancellations.c.key == key)
+    db.execute(change.values(state="acting", acted_at=now, changed_at=now))
+    return "", None
+
+
+def domain(db: sa.Connection, domain_id: int) -> tuple[str, int | None] | None:
+    """Return name and owner of a domain seen before."""
+    row = db.execute(sa.select(domains).where(domains.c.id == domain_id)).first()
+    return None if row is None else (row.name, row.client_id)
+
+
+def note(
+    db: sa.Connection, now: datetime, who: str, what: str, about: str, **detail: Any
+) -> None:
+    """Write who did what by hand."""
+    row = {"at": now, "who": who, "what": what, "about": about, "detail": detail}
+    db.execute(sa.insert(audit), row)
+
+
+def mark(db: sa.Connection, name: str, now: datetime, **detail: Any) -> None:
+    """Set a named mark: a heartbeat, a lease, a halt."""
+    statement = insert(db, marks).values(name=name, at=now, detail=detail)
+    db.execute(
+        statement.on_conflict_do_update(
+            index_elements=["name"], set_={"at": now, "detail": detail}
+        )
+    )
+
+
+def marked(db: sa.Connection, name: str) -> tuple[datetime, dict[str, Any]] | None:
+    """Return when a mark was set, and its detail."""
+    row = db.execute(sa.select(marks).where(marks.c.name == name)).first()
+    return None if row is None else (row.at, row.detail)
+
+
+def lead(db: sa.Connection, who: str, now: datetime, lease: timedelta) -> bool:
+    """Take or keep the leader's lease; false while another holds it."""
+    statement = insert(db, marks).values(
+        name="leader", at=now + lease, detail={"who": who}
+    )
+    mine = sa.or_(marks.c.at <= now, sa.cast(marks.c.detail, sa.Text).contains(who))
+    statement = statement.on_conflict_do_update(
+        index_elements=["name"],
+        set_={"at": now + lease, "detail": {"who": who}},
+        where=mine,
+    )
+    return bool(db.execute(statement).rowcount == 1)
+
+
+def resign(db: sa.Connection, who: str, now: datetime) -> None:
+    """Give the leader's lease back."""
+    mine = sa.cast(marks.c.detail, sa.Text).contains(who)
+    change = sa.update(marks).where(marks.c.name == "leader", mine)
+    db.execute(change.values(at=now))

@@ -1,0 +1,37 @@
+"""The few words in which the two databases differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def insert(db: sa.Connection, table: sa.Table) -> Any:
+    """Return an INSERT that knows ON CONFLICT on either database."""
+    if db.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
+def among(column: sa.Column[Any], *words: str) -> sa.ColumnElement[bool]:
+    """Return `column IN (words)` with the words written out.
+
+    A partial index is only used when its condition stands in the statement
+    itself (https://www.sqlite.org/partialindex.html, section 3.1).
+    """
+    listed: sa.BindParameter[Any] = sa.bindparam(
+        f"{column.name}_in", words, expanding=True, literal_execute=True, unique=True
+    )
+    return column.in_(listed)
+
+
+def skip_locked(db: sa.Connection, query: sa.Select[Any]) -> sa.Select[Any]:
+    """Lock the rows of *query* for this transaction, passing over locked ones.
+
+    SQLite needs no such lock: its writer is alone.
+    """
+    if db.dialect.name == "postgresql":
+        return query.with_for_update(skip_locked=True)
+    return query

@@ -1,0 +1,150 @@
+"""Deliveries become events: each id once, with the body that came first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from bridge.events import Body, Event, Subject
+from bridge.store.dialect import among, insert, skip_locked
+from bridge.store.tables import events
+
+ACCEPTED, DUPLICATE, CONFLICT = "accepted", "duplicate", "conflict"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A verified and read delivery, ready to be kept. *digest* is of the raw body."""
+
+    id: str
+    panel: str
+    digest: str
+    body: Body
+    occurred_at: datetime
+    subject: Subject
+    state: str = "new"
+    answer: dict[str, Any] | None = None
+    reason: str | None = None
+    map_version: str | None = None
+
+
+def put(db: sa.Connection, delivery: Accepted, now: datetime) -> str:
+    """Keep a delivery; return accepted, duplicate or conflict (another body)."""
+    kept = db.execute(_insert(db), _row(delivery, now)).first()
+    if kept is not None:
+        return ACCEPTED
+    query = sa.select(events.c.digest).where(events.c.id == delivery.id)
+    if db.execute(query).scalar_one() == delivery.digest:
+        return DUPLICATE
+    flag = {"conflicts": events.c.conflicts + 1}
+    db.execute(sa.update(events).where(events.c.id == delivery.id).values(flag))
+    return CONFLICT
+
+
+def _insert(db: sa.Connection) -> Any:
+    statement = insert(db, events).on_conflict_do_nothing(index_elements=["id"])
+    return statement.returning(events.c.seq)
+
+
+def _row(delivery: Accepted, now: datetime) -> dict[str, Any]:
+    about = delivery.subject
+    return {
+        "id": delivery.id,
+        "panel": delivery.panel,
+        "hookpoint": delivery.body.hookpoint,
+        "digest": delivery.digest,
+        "data": delivery.body.data,
+        "context": delivery.body.context,
+        "occurred_at": delivery.occurred_at,
+        "received_at": now,
+        "client_id": about.client or about.claims,
+        "user_id": about.user,
+        "state": delivery.state,
+        "answer": delivery.answer,
+        "reason": delivery.reason,
+        "map_version": delivery.map_version,
+    }
+
+
+def answer_of(db: sa.Connection, id: str) -> tuple[str, dict[str, Any] | None] | None:
+    """Return digest and answer of a decision asked before, or None."""
+    query = sa.select(events.c.digest, events.c.answer).where(events.c.id == id)
+    row = db.execute(query).first()
+    return None if row is None else (row.digest, row.answer)
+
+
+def unmatched(db: sa.Connection, limit: int) -> list[Event]:
+    """Return the oldest events that no map was asked about yet, locked for us."""
+    query = sa.select(events).where(among(events.c.state, "new"))
+    query = skip_locked(db, query.order_by(events.c.seq).limit(limit))
+    return [event_of(row) for row in db.execute(query)]
+
+
+def matched(
+    db: sa.Connection, rows: Sequence[tuple[int, str, str | None]], version: str
+) -> None:
+    """Record what became of events: (seq, state, reason) and the map that decided."""
+    if not rows:
+        return
+    change = sa.update(events).where(events.c.seq == sa.bindparam("row"))
+    change = change.values(
+        state=sa.bindparam("to_state"),
+        reason=sa.bindparam("why"),
+        map_version=version,
+    )
+    db.execute(
+        change,
+        [{"row": seq, "to_state": state, "why": why} for seq, state, why in rows],
+    )
+
+
+def get(db: sa.Connection, id: str) -> Event | None:
+    """Return an event by its delivery id."""
+    row = db.execute(sa.select(events).where(events.c.id == id)).first()
+    return None if row is None else event_of(row)
+
+
+def many(db: sa.Connection, ids: Sequence[str]) -> dict[str, Event]:
+    """Return events by id, in one query."""
+    if not ids:
+        return {}
+    rows = db.execute(sa.select(events).where(events.c.id.in_(ids)))
+    return {row.id: event_of(row) for row in rows}
+
+
+def about(
+    db: sa.Connection, client_id: int, user_id: int | None, around: datetime
+) -> list[Event]:
+    """Return what happened to a client (or his login) within ten minutes of *around*.
+
+    In the panel's own order, which is that of its times, then of arrival.
+    """
+    window = timedelta(minutes=10)
+    who = events.c.client_id == client_id
+    if user_id is not None:
+        who = sa.or_(who, events.c.user_id == user_id)
+    query = (
+        sa.select(events)
+        .where(who, events.c.occurred_at.between(around - window, around + window))
+        .order_by(events.c.occurred_at, events.c.seq)
+        .limit(200)
+    )
+    return [event_of(row) for row in db.execute(query)]
+
+
+def event_of(row: Any) -> Event:
+    """Make an event of a row."""
+    return Event(
+        row.id,
+        row.panel,
+        row.hookpoint,
+        row.data,
+        row.context,
+        row.occurred_at,
+        row.received_at,
+        row.seq,
+    )

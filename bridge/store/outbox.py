@@ -1,0 +1,270 @@
+"""Jobs: put in once under a key, claimed under a lease, finished under a fence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from bridge.store.dialect import among, insert, skip_locked
+from bridge.store.tables import attempts, jobs
+
+#: Jobs in these states are finished.
+FINAL = ("done", "skipped", "parked", "rehearsed", "withdrawn")
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job to put in. *steps* are the `then` steps that follow when it worked."""
+
+    key: str
+    event_id: str | None
+    action: str
+    rule: str
+    run_at: datetime
+    parameters: dict[str, Any] = field(default_factory=dict)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    condition: str | None = None
+    acts: bool = False
+    urgent: bool = False
+    client_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A claimed job; *epoch* proves to the store that the claim is still ours."""
+
+    key: str
+    event_id: str | None
+    action: str
+    rule: str
+    parameters: dict[str, Any]
+    steps: list[dict[str, Any]]
+    condition: str | None
+    acts: bool
+    urgent: bool
+    epoch: int
+    attempts: int
+    client_id: int | None
+    group_key: str | None
+    due_at: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What a job came to. With *run_at* it is not over: it waits until then."""
+
+    state: str
+    reason: str | None = None
+    outcome: dict[str, Any] | None = None
+    run_at: datetime | None = None
+    client_id: int | None = None
+    group_key: str | None = None
+    seen: dict[str, Any] = field(default_factory=dict)
+    forget_attempt: bool = False
+
+
+_JOB = tuple(jobs.c[name] for name in Job.__dataclass_fields__)
+
+
+def put(db: sa.Connection, new: Sequence[NewJob], now: datetime) -> None:
+    """Put jobs in; one whose key is known already stays as it is."""
+    if not new:
+        return
+    statement = insert(db, jobs).on_conflict_do_nothing(index_elements=["key"])
+    db.execute(statement, [_row(job, now) for job in new])
+
+
+def _row(job: NewJob, now: datetime) -> dict[str, Any]:
+    return {
+        "key": job.key,
+        "event_id": job.event_id,
+        "action": job.action,
+        "rule": job.rule,
+        "parameters": job.parameters,
+        "steps": job.steps,
+        "condition": job.condition,
+        "acts": job.acts,
+        "urgent": job.urgent,
+        "client_id": job.client_id,
+        "state": "waiting",
+        "run_at": job.run_at,
+        "due_at": job.run_at,
+        "created_at": now,
+    }
+
+
+def claim(
+    db: sa.Connection, now: datetime, lease: timedelta, *, acts: bool, limit: int
+) -> list[Job]:
+    """Take the oldest due jobs for *lease*, urgent ones first.
+
+    Nobody else gets them meanwhile. A job whose lease ran out is taken again.
+    """
+    taken = _claim(db, now, lease, acts, True, limit)
+    if len(taken) < limit:
+        taken += _claim(db, now, lease, acts, False, limit - len(taken))
+    return taken
+
+
+def _claim(
+    db: sa.Connection,
+    now: datetime,
+    lease: timedelta,
+    acts: bool,
+    urgent: bool,
+    limit: int,
+) -> list[Job]:
+    due = (
+        sa.select(jobs.c.key)
+        .where(
+            jobs.c.acts == acts,
+            jobs.c.urgent == urgent,
+            among(jobs.c.state, "waiting", "running"),
+            jobs.c.run_at <= now,
+        )
+        .order_by(jobs.c.run_at)
+        .limit(limit)
+    )
+    keys = db.execute(skip_locked(db, due)).scalars().all()
+    return _take(db, keys, now + lease)
+
+
+def _take(db: sa.Connection, keys: Sequence[str], until: datetime) -> list[Job]:
+    if not keys:
+        return []
+    change = sa.update(jobs).where(jobs.c.key.in_(keys))
+    change = change.values(
+        state="running",
+        run_at=until,
+        epoch=jobs.c.epoch + 1,
+        attempts=jobs.c.attempts + 1,
+    )
+    rows = db.execute(change.returning(*_JOB))
+    return sorted((Job(**row._mapping) for row in rows), key=lambda job: job.due_at)
+
+
+def claim_one(
+    db: sa.Connection, key: str, now: datetime, lease: timedelta
+) -> Job | None:
+    """Take one job by its key, due or not, unless somebody is at work on it."""
+    query = sa.select(jobs.c.key).where(
+        jobs.c.key == key,
+        sa.or_(
+            jobs.c.state == "waiting",
+            sa.and_(jobs.c.state == "running", jobs.c.run_at <= now),
+        ),
+    )
+    found = db.execute(skip_locked(db, query)).scalars().all()
+    taken = _take(db, found, now + lease)
+    return taken[0] if taken else None
+
+
+def claim_group(
+    db: sa.Connection, group_key: str, now: datetime, lease: timedelta, limit: int
+) -> list[Job]:
+    """Take along the alerts of one rule to one client that wait and are due."""
+    query = sa.select(jobs.c.key).where(
+        among(jobs.c.state, "waiting"),
+        jobs.c.group_key == group_key,
+        jobs.c.run_at <= now,
+    )
+    query = query.order_by(jobs.c.due_at, jobs.c.key).limit(limit)
+    keys = db.execute(skip_locked(db, query)).scalars().all()
+    return _take(db, keys, now + lease)
+
+
+def finish(db: sa.Connection, job: Job, result: Finish, now: datetime) -> bool:
+    """Record what a job came to; false when the claim is no longer ours."""
+    waits = result.run_at is not None
+    values: dict[str, Any] = {
+        "state": "waiting" if waits else result.state,
+        "reason": result.reason,
+        "outcome": result.outcome,
+        "run_at": result.run_at if waits else job.due_at,
+        "finished_at": None if waits else now,
+    }
+    if result.client_id is not None:
+        values["client_id"] = result.client_id
+    if result.group_key is not None:
+        values["group_key"] = result.group_key
+    if result.forget_attempt:
+        values["attempts"] = job.attempts - 1
+    mine = sa.and_(
+        jobs.c.key == job.key, jobs.c.epoch == job.epoch, jobs.c.state == "running"
+    )
+    if db.execute(sa.update(jobs).where(mine).values(values)).rowcount != 1:
+        return False
+    if result.seen or result.state not in ("done", "skipped"):
+        row = {
+            "job_key": job.key,
+            "number": job.attempts,
+            "at": now,
+            "state": result.state,
+            "reason": result.reason,
+            "seen": result.seen,
+        }
+        db.execute(sa.insert(attempts), row)
+    return True
+
+
+def still_mine(db: sa.Connection, job: Job) -> bool:
+    """Tell whether the claim still holds (before an irreversible call)."""
+    query = sa.select(jobs.c.epoch).where(jobs.c.key == job.key)
+    row = db.execute(query.where(jobs.c.state == "running")).scalar()
+    return row == job.epoch
+
+
+def extend(db: sa.Connection, job: Job, until: datetime) -> bool:
+    """Lengthen a lease; false when the claim is no longer ours."""
+    mine = sa.and_(
+        jobs.c.key == job.key, jobs.c.epoch == job.epoch, jobs.c.state == "running"
+    )
+    change = sa.update(jobs).where(mine).values(run_at=until)
+    return bool(db.execute(change).rowcount == 1)
+
+
+def move(db: sa.Connection, key: str, at: datetime) -> None:
+    """Give a waiting job another due time."""
+    change = sa.update(jobs).where(jobs.c.key == key, jobs.c.state == "waiting")
+    db.execute(change.values(run_at=at, due_at=at))
+
+
+def withdraw(db: sa.Connection, keys: Sequence[str], reason: str, now: datetime) -> int:
+    """Withdraw waiting jobs by key; return how many were."""
+    if not keys:
+        return 0
+    change = sa.update(jobs).where(jobs.c.key.in_(keys), jobs.c.state == "waiting")
+    values = {"state": "withdrawn", "reason": reason, "finished_at": now}
+    return int(db.execute(change.values(values)).rowcount)
+
+
+def again(
+    db: sa.Connection, now: datetime, *, keys: Sequence[str] | None = None
+) -> int:
+    """Let parked jobs (all, or those of *keys*) run again with fresh attempts."""
+    change = sa.update(jobs).where(jobs.c.state == "parked")
+    if keys is not None:
+        change = change.where(jobs.c.key.in_(keys))
+    values = {"state": "waiting", "run_at": now, "attempts": 0, "finished_at": None}
+    return int(db.execute(change.values(values)).rowcount)
+
+
+def release(db: sa.Connection, now: datetime) -> int:
+    """End the leases of alerts that a dead process held (the only one on SQLite).
+
+    Acting jobs keep theirs: the panel may still be at work on the call.
+    """
+    change = sa.update(jobs).where(
+        among(jobs.c.state, "running"), jobs.c.acts.is_(False), jobs.c.run_at > now
+    )
+    return int(db.execute(change.values(run_at=now)).rowcount)
+
+
+def state_of(db: sa.Connection, key: str) -> str | None:
+    """Return the state of a job, None if there is none of that key."""
+    return db.execute(sa.select(jobs.c.state).where(jobs.c.key == key)).scalar()

@@ -1,0 +1,181 @@
+"""Questions about the whole store: what waits, what happened, what may go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bridge.store.dialect import among
+from bridge.store.tables import attempts, cancellations, events, jobs, messages
+
+
+def anything_due(db: sa.Connection, now: datetime) -> bool:
+    """Tell whether there is a new event or a due job."""
+    new = sa.select(events.c.seq).where(among(events.c.state, "new")).limit(1)
+    if db.execute(new).first() is not None:
+        return True
+    for acts in (True, False):
+        for urgent in (True, False):
+            due = sa.select(jobs.c.key).where(
+                jobs.c.acts == acts,
+                jobs.c.urgent == urgent,
+                among(jobs.c.state, "waiting", "running"),
+                jobs.c.run_at <= now,
+            )
+            if db.execute(due.limit(1)).first() is not None:
+                return True
+    return False
+
+
+def group_size(db: sa.Connection, group_key: str, now: datetime) -> int:
+    """Return how many alerts of a group wait and are due."""
+    query = sa.select(sa.func.count()).where(
+        among(jobs.c.state, "waiting"),
+        jobs.c.group_key == group_key,
+        jobs.c.run_at <= now,
+    )
+    return int(db.execute(query).scalar_one())
+
+
+def open_jobs(db: sa.Connection) -> dict[str, int]:
+    """Return how many jobs wait, run, or are parked."""
+    counts = {"waiting": 0, "running": 0, "parked": 0}
+    for state in counts:
+        query = sa.select(sa.func.count()).where(among(jobs.c.state, state))
+        counts[state] = int(db.execute(query).scalar_one())
+    return counts
+
+
+def list_events(
+    db: sa.Connection,
+    *,
+    limit: int = 50,
+    since: datetime | None = None,
+    hookpoint: str = "",
+    ids: Sequence[str] = (),
+) -> list[Any]:
+    """Return the newest events first."""
+    query = sa.select(events).order_by(events.c.seq.desc()).limit(limit)
+    if since is not None:
+        query = query.where(events.c.received_at >= since)
+    if hookpoint:
+        query = query.where(events.c.hookpoint == hookpoint)
+    if ids:
+        query = query.where(events.c.id.in_(ids))
+    return list(db.execute(query))
+
+
+def jobs_of(db: sa.Connection, event_ids: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the jobs of events, in the order they were put in."""
+    found: dict[str, list[Any]] = {id: [] for id in event_ids}
+    if not event_ids:
+        return found
+    query = sa.select(jobs).where(jobs.c.event_id.in_(event_ids))
+    for row in db.execute(query.order_by(jobs.c.created_at, jobs.c.key)):
+        found[row.event_id].append(row)
+    return found
+
+
+def attempts_of(db: sa.Connection, job_keys: Sequence[str]) -> dict[str, list[Any]]:
+    """Return each job's tries, oldest first."""
+    found: dict[str, list[Any]] = {key: [] for key in job_keys}
+    if not job_keys:
+        return found
+    query = sa.select(attempts).where(attempts.c.job_key.in_(job_keys))
+    for row in db.execute(query.order_by(attempts.c.id)):
+        found[row.job_key].append(row)
+    return found
+
+
+def messages_of(db: sa.Connection, event_id: str) -> list[Any]:
+    """Return what was sent for an event."""
+    query = sa.select(messages).where(messages.c.event_id == event_id)
+    return list(db.execute(query.order_by(messages.c.created_at)))
+
+
+def list_cancellations(
+    db: sa.Connection, *, states: Sequence[str] = (), limit: int = 200
+) -> list[Any]:
+    """Return cancellations, the next to end first."""
+    query = sa.select(cancellations)
+    if states:
+        query = query.where(cancellations.c.state.in_(states))
+    order = (cancellations.c.at.is_(None), cancellations.c.at, cancellations.c.id)
+    return list(db.execute(query.order_by(*order).limit(limit)))
+
+
+def due_cancellations(db: sa.Connection, as_of: datetime) -> list[Any]:
+    """Return the scheduled ones that are due at *as_of*."""
+    query = sa.select(cancellations).where(
+        among(cancellations.c.state, "scheduled", "acting"),
+        cancellations.c.at <= as_of,
+    )
+    return list(db.execute(query.order_by(cancellations.c.at)))
+
+
+def find_cancellation(db: sa.Connection, word: str) -> Any:
+    """Return a cancellation by its id or `service:<id>` (the newest), or None."""
+    query = sa.select(cancellations)
+    if word.startswith("service:"):
+        number = word.removeprefix("service:")
+        column = cancellations.c.service_id
+    else:
+        number, column = word, cancellations.c.id
+    if not (number.isascii() and number.isdigit() and len(number) < 19):
+        return None
+    found = query.where(column == int(number)).order_by(cancellations.c.id.desc())
+    return db.execute(found.limit(1)).first()
+
+
+def prune(db: sa.Connection, before: datetime, limit: int = 1000) -> int:
+    """Delete events older than *before* with what came of them, if all is over.
+
+    Whatever is open, parked or scheduled keeps its event. Returns how many went.
+    """
+    open_job = sa.exists().where(
+        jobs.c.event_id == events.c.id,
+        jobs.c.state.in_(("waiting", "running", "parked")),
+    )
+    ids = (
+        sa.select(events.c.id)
+        .where(events.c.received_at < before, ~open_job, events.c.state != "new")
+        .order_by(events.c.received_at)
+        .limit(limit)
+    )
+    old = db.execute(ids).scalars().all()
+    if not old:
+        return 0
+    keys = sa.select(jobs.c.key).where(jobs.c.event_id.in_(old))
+    db.execute(sa.delete(attempts).where(attempts.c.job_key.in_(keys)))
+    db.execute(sa.delete(messages).where(messages.c.event_id.in_(old)))
+    db.execute(sa.delete(jobs).where(jobs.c.event_id.in_(old)))
+    db.execute(sa.delete(events).where(events.c.id.in_(old)))
+    return len(old)
+
+
+def due_without_job(db: sa.Connection, now: datetime) -> list[Any]:
+    """Return due scheduled cancellations whose job is not in the outbox."""
+    there = sa.exists().where(jobs.c.key == cancellations.c.key + "/terminate")
+    query = sa.select(cancellations).where(
+        among(cancellations.c.state, "scheduled"),
+        cancellations.c.at <= now,
+        ~there,
+    )
+    return list(db.execute(query.limit(1000)))
+
+
+def totals(db: sa.Connection) -> dict[str, int]:
+    """Return how many rows the main tables hold."""
+    found = {}
+    for name, held in (
+        ("events", events),
+        ("jobs", jobs),
+        ("messages", messages),
+        ("cancellations", cancellations),
+    ):
+        query = sa.select(sa.func.count()).select_from(held)
+        found[name] = int(db.execute(query).scalar_one())
+    return found

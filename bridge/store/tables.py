@@ -1,0 +1,313 @@
+"""The tables. Instants come back aware (UTC), money is decimal text, data is JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware datetime, kept as whole microseconds since 1970 in UTC.
+
+    One integer sorts and compares alike on both databases.
+    """
+
+    impl = sa.BigInteger
+    cache_ok = True
+    _epoch = datetime(1970, 1, 1, tzinfo=UTC)
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
+        """Refuse a naive datetime: nobody knows which instant it is."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime cannot be stored")
+        delta = value - self._epoch
+        return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
+        """Return it aware, in UTC."""
+        if value is None:
+            return None
+        return datetime.fromtimestamp(value // 1_000_000, UTC).replace(
+            microsecond=value % 1_000_000
+        )
+
+
+class Amount(sa.types.TypeDecorator[Decimal]):
+    """Money as decimal text: no database rounds it."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Any) -> str | None:
+        """Write it plainly, without an exponent."""
+        return None if value is None else format(value, "f")
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Decimal | None:
+        """Read it back exactly."""
+        return None if value is None else Decimal(value)
+
+
+class Day(sa.types.TypeDecorator[date]):
+    """A calendar day of the panel, as ISO text."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: date | None, dialect: Any) -> str | None:
+        """Write it as YYYY-MM-DD."""
+        return None if value is None else value.isoformat()
+
+    def process_result_value(self, value: str | None, dialect: Any) -> date | None:
+        """Read it back."""
+        return None if value is None else date.fromisoformat(value)
+
+
+class Document(sa.types.TypeDecorator[Any]):
+    """JSON as compact text, the same on both databases."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        """Write it compactly; days, instants and money become text."""
+        if value is None:
+            return None
+        return json.dumps(
+            value, ensure_ascii=False, separators=(",", ":"), default=_plain
+        )
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Any:
+        """Read it back."""
+        return None if value is None else json.loads(value)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} cannot be stored")
+
+
+_BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+#: One accepted delivery. *state*: new (not matched yet), matched, no rule.
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("seq", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("panel", sa.Text, nullable=False),
+    sa.Column("hookpoint", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("data", Document, nullable=False),
+    sa.Column("context", Document, nullable=False),
+    sa.Column("occurred_at", Instant, nullable=False),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("client_id", sa.BigInteger),
+    sa.Column("user_id", sa.BigInteger),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("map_version", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("answer", Document),
+    sa.Column("conflicts", sa.Integer, nullable=False, server_default="0"),
+    sqlite_autoincrement=True,
+)
+_new = events.c.state == "new"
+sa.Index("events_new", events.c.seq, sqlite_where=_new, postgresql_where=_new)
+sa.Index("events_client", events.c.client_id, events.c.occurred_at)
+sa.Index("events_user", events.c.user_id, events.c.occurred_at)
+sa.Index("events_received", events.c.received_at)
+
+#: One action to run, once, under a key that never changes. *state*: waiting,
+#: running, done, skipped, parked, rehearsed, withdrawn. *run_at* is when it is
+#: due or, while it runs, when its lease ends. *epoch* fences a late writer.
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("event_id", sa.Text),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("parameters", Document, nullable=False),
+    sa.Column("steps", Document, nullable=False),
+    sa.Column("condition", sa.Text),
+    sa.Column("acts", sa.Boolean, nullable=False),
+    sa.Column("urgent", sa.Boolean, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("run_at", Instant, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("client_id", sa.BigInteger),
+    sa.Column("group_key", sa.Text),
+    sa.Column("outcome", Document),
+    sa.Column("reason", sa.Text),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("finished_at", Instant),
+)
+_open = jobs.c.state.in_(("waiting", "running"))
+sa.Index(
+    "jobs_due",
+    jobs.c.acts,
+    jobs.c.urgent,
+    jobs.c.run_at,
+    sqlite_where=_open,
+    postgresql_where=_open,
+)
+_grouped = sa.and_(jobs.c.state == "waiting", jobs.c.group_key.is_not(None))
+sa.Index(
+    "jobs_group", jobs.c.group_key, sqlite_where=_grouped, postgresql_where=_grouped
+)
+sa.Index("jobs_event", jobs.c.event_id)
+_parked = jobs.c.state == "parked"
+sa.Index(
+    "jobs_parked", jobs.c.created_at, sqlite_where=_parked, postgresql_where=_parked
+)
+
+#: Each try of a job: what was called and what came back, without secrets.
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("job_key", sa.Text, nullable=False, index=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("seen", Document, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+#: One message to one person, and what the provider confirmed of it.
+messages = sa.Table(
+    "messages",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("job_key", sa.Text, nullable=False, index=True),
+    sa.Column("event_id", sa.Text, index=True),
+    sa.Column("client_id", sa.BigInteger),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("to", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("provider_id", sa.Text, index=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("states", Document, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+)
+
+#: What ends when, and why that day. *state*: scheduled, acting, done, withdrawn,
+#: staff, rehearsed. At most one open row per service.
+cancellations = sa.Table(
+    "cancellations",
+    metadata,
+    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("service_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("client_id", sa.BigInteger, nullable=False),
+    sa.Column("request_id", sa.BigInteger),
+    sa.Column("domain", sa.Text, nullable=False),
+    sa.Column("product", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("requested_on", Day, nullable=False),
+    sa.Column("ends", Day),
+    sa.Column("at", Instant),
+    sa.Column("because", sa.Text, nullable=False),
+    sa.Column("way", sa.Text, nullable=False),
+    sa.Column("next_due", Day),
+    sa.Column("owed", Document),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("event_id", sa.Text),
+    sa.Column("acted_at", Instant),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+    sqlite_autoincrement=True,
+)
+_live = cancellations.c.state.in_(("scheduled", "acting", "staff"))
+sa.Index(
+    "cancellations_live",
+    cancellations.c.service_id,
+    unique=True,
+    sqlite_where=_live,
+    postgresql_where=_live,
+)
+sa.Index("cancellations_acted", cancellations.c.acted_at)
+sa.Index("cancellations_at", cancellations.c.state, cancellations.c.at)
+
+#: Ordered upgrades and paid upgrade charges. *state*: ordered, invoiced, paid,
+#: applying, done, ended, staff, rehearsed; native ones are `done` at once.
+upgrades = sa.Table(
+    "upgrades",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("service_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("client_id", sa.BigInteger, nullable=False),
+    sa.Column("from_product_id", sa.BigInteger, nullable=False),
+    sa.Column("to_product_id", sa.BigInteger, nullable=False),
+    sa.Column("from_product", sa.Text, nullable=False),
+    sa.Column("to_product", sa.Text, nullable=False),
+    sa.Column("cycle", sa.Text, nullable=False),
+    sa.Column("charge", Amount, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("recurring", Amount, nullable=False),
+    sa.Column("new_period", sa.Boolean, nullable=False),
+    sa.Column("next_due", Day),
+    sa.Column("working", Document, nullable=False),
+    sa.Column("invoice_id", sa.BigInteger, index=True),
+    sa.Column("native", sa.Boolean, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("paid_on", Day),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+)
+_pending = upgrades.c.state.in_(("ordered", "invoiced", "paid", "applying", "staff"))
+sa.Index(
+    "upgrades_pending",
+    upgrades.c.service_id,
+    unique=True,
+    sqlite_where=_pending,
+    postgresql_where=_pending,
+)
+
+#: Domains the bridge has seen, for the day when the panel has forgotten one.
+domains = sa.Table(
+    "domains",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("client_id", sa.BigInteger),
+)
+
+#: Who changed what by hand; nothing updates a row.
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("about", sa.Text, nullable=False),
+    sa.Column("detail", Document, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+#: Named marks: heartbeats, the leader's lease, the lock row of the caps, halts.
+marks = sa.Table(
+    "marks",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("detail", Document, nullable=False),
+)

@@ -1,0 +1,348 @@
+"""What `policies:` and `company:` may hold, and what a mistake in them is called.
+
+The marshmallow schemas are the only source; the JSON Schema for editors is made
+from them. Kinds are exact: a text is never taken for a number or a yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import time
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from bridge.policies import (
+    AlertPolicy,
+    CancellationPolicy,
+    Company,
+    Policies,
+    StaffPolicy,
+    TransferPolicy,
+    UpgradePolicy,
+)
+from bridge.sandbox import cut, meant
+from bridge.yamlfile import Document, Place
+
+_HOUR = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+
+
+def said(value: Any) -> str:
+    """Return a value as it looks in the map, short."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, str):
+        return f'"{cut(" ".join(value.split()), 60)}"'
+    return "a list" if isinstance(value, list) else "a mapping"
+
+
+def wrong_kind(field: fields.Field[Any], value: Any) -> str:
+    """Return what is wrong with the kind of *value*, or nothing."""
+    if value is None:
+        return (
+            ""
+            if field.allow_none
+            else "must have a value: leave the key out for the usual one"
+        )
+    if isinstance(field, fields.Boolean) and not isinstance(value, bool):
+        return f"neither true nor false: {said(value)}"
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(field, fields.Integer) and not whole:
+        return f"not a whole number: {said(value)}"
+    if isinstance(field, fields.Float | fields.Decimal):
+        return "" if whole or isinstance(value, float) else f"no number: {said(value)}"
+    if isinstance(field, fields.String) and not isinstance(value, str):
+        hint = ": write it in quotes" if isinstance(value, int | float) else ""
+        return f"not a text: {said(value)}{hint}"
+    return ""
+
+
+class Whole(fields.Integer):
+    """A whole number, written as one."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
+        if wrong := wrong_kind(self, value):
+            raise ValidationError(wrong)
+        return int(value)
+
+
+class Words(fields.String):
+    """A text, written as one."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        if wrong := wrong_kind(self, value):
+            raise ValidationError(wrong)
+        return str(value)
+
+
+class Hour(Words):
+    """An hour of the panel's day, as "20:00"."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, *args, **kwargs)
+        try:
+            if len(text) != 5 or text[2] != ":" or not text.isascii():
+                raise ValueError
+            return time(int(text[:2]), int(text[3:]))
+        except ValueError as error:
+            what = f'not an hour from "00:00" to "23:59": {said(text)}'
+            raise ValidationError(what) from error
+
+
+def _between(least: int, most: int) -> validate.Range:
+    return validate.Range(
+        least, most, error=f"must be from {least} to {most}, not {{input}}"
+    )
+
+
+def _one_of(*words: str) -> validate.OneOf:
+    return validate.OneOf(words, error=f"must be one of {', '.join(words)}")
+
+
+def _id(**settings: Any) -> Whole:
+    return Whole(validate=_between(1, 2**31), **settings)
+
+
+class QuietHours(Schema):
+    """Between which hours ordinary alerts wait."""
+
+    begin = Hour(data_key="from", required=True, metadata={"pattern": _HOUR})
+    end = Hour(data_key="to", required=True, metadata={"pattern": _HOUR})
+
+    @validates_schema
+    def _some_hours(self, data: Mapping[str, Any], **_: Any) -> None:
+        if "begin" in data and data["begin"] == data.get("end"):
+            what = "the same hour twice: for no quiet hours write quiet_hours: null"
+            raise ValidationError(what, "to")
+
+
+class Alerts(Schema):
+    """`policies.alerts`"""
+
+    quiet_hours = fields.Nested(QuietHours, allow_none=True)
+    group_after = Whole(validate=_between(1, 100))
+
+
+class Upgrades(Schema):
+    """`policies.upgrades`"""
+
+    charge = Words(validate=_one_of("difference"))
+    paid_basis = Words(validate=_one_of("invoice", "recurring"))
+    contact = Words(validate=validate.Length(max=200, error="at most 200 characters"))
+    paths = fields.Dict(keys=_id(), values=fields.List(_id()))
+    ladders = fields.List(
+        fields.List(
+            _id(), validate=validate.Length(min=2, error="needs two plans or more")
+        )
+    )
+
+    @validates_schema
+    def _each_plan_once(self, data: Mapping[str, Any], **_: Any) -> None:
+        plans = [plan for ladder in data.get("ladders", []) for plan in ladder]
+        twice = sorted({plan for plan in plans if plans.count(plan) > 1})
+        if twice:
+            what = f"plan {twice[0]} stands twice: nobody can say how it ranks"
+            raise ValidationError(what, "ladders")
+
+
+class Cancellations(Schema):
+    """`policies.cancellations`"""
+
+    immediate_at = Hour(metadata={"pattern": _HOUR})
+    end_of_day = Hour(metadata={"pattern": _HOUR})
+    remind_days = fields.List(
+        Whole(validate=_between(1, 90)),
+        validate=validate.Length(max=10, error="at most 10 reminders"),
+    )
+    max_terminations_per_hour = Whole(validate=_between(1, 500))
+    max_terminations_per_day = Whole(validate=_between(1, 2000))
+
+
+class Transfers(Schema):
+    """`policies.transfers`"""
+
+    expires_hours = Whole(validate=_between(1, 720))
+    approval = Words(validate=_one_of("automatic", "staff"))
+    verified_field = _id(allow_none=True)
+    ticket_department = _id()
+
+
+class Staff(Schema):
+    """`policies.staff`"""
+
+    ticket_department = _id(allow_none=True)
+
+
+class PoliciesSchema(Schema):
+    """`policies`"""
+
+    alerts = fields.Nested(Alerts)
+    upgrades = fields.Nested(Upgrades)
+    cancellations = fields.Nested(Cancellations)
+    transfers = fields.Nested(Transfers)
+    staff = fields.Nested(Staff)
+
+
+def _address(value: str) -> None:
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname or ""
+    except ValueError:
+        host = ""
+    local = host in ("localhost", "127.0.0.1", "::1")
+    if not host or (parts.scheme != "https" and not (local and parts.scheme == "http")):
+        raise ValidationError(f'must begin with "https://": {said(value)}')
+
+
+def _telephone(value: str) -> None:
+    from phonenumbers import NumberParseException, is_possible_number, parse
+
+    try:
+        possible = not value or is_possible_number(parse(value, None))
+    except NumberParseException:
+        possible = False
+    if not possible:
+        raise ValidationError(
+            f'no telephone in international form, as "+54 9 11 ...": {said(value)}'
+        )
+
+
+class CompanySchema(Schema):
+    """`company`"""
+
+    name = Words(
+        required=True, validate=validate.Length(1, 100, error="1 to 100 characters")
+    )
+    client_area = Words(required=True, validate=_address)
+    whatsapp = Words(validate=_telephone)
+
+
+def read_policies(data: Mapping[str, Any]) -> Policies:
+    """Make the policies out of loaded values; what is absent keeps its default."""
+    alerts = dict(data.get("alerts", {}))
+    if "quiet_hours" in alerts:
+        hours = alerts.pop("quiet_hours") or {}
+        alerts["quiet_from"] = hours.get("begin")
+        alerts["quiet_to"] = hours.get("end")
+    upgrades = dict(data.get("upgrades", {}))
+    if "paths" in upgrades:
+        upgrades["paths"] = {k: tuple(v) for k, v in upgrades["paths"].items()}
+    if "ladders" in upgrades:
+        upgrades["ladders"] = tuple(map(tuple, upgrades["ladders"]))
+    cancellations = dict(data.get("cancellations", {}))
+    if "remind_days" in cancellations:
+        days = sorted(set(cancellations["remind_days"]), reverse=True)
+        cancellations["remind_days"] = tuple(days)
+    return Policies(
+        AlertPolicy(**alerts),
+        UpgradePolicy(**upgrades),
+        CancellationPolicy(**cancellations),
+        TransferPolicy(**data.get("transfers", {})),
+        StaffPolicy(**data.get("staff", {})),
+    )
+
+
+def read_company(data: Mapping[str, Any]) -> Company:
+    """Make the company out of loaded values."""
+    return Company(**data)
+
+
+#: An action's or section's fault: where below it, and what.
+Fault = tuple[Place, str]
+
+
+@cache
+def _schema_of(names: tuple[str, ...], kinds: tuple[fields.Field[Any], ...]) -> Schema:
+    return Schema.from_dict(dict(zip(names, kinds, strict=True)))()
+
+
+def schema_of(parameters: Mapping[str, fields.Field[Any]]) -> Schema:
+    """Return the schema of an action's parameters."""
+    return _schema_of(tuple(parameters), tuple(parameters.values()))
+
+
+def load(schema: Schema, data: Any) -> tuple[dict[str, Any], list[Fault]]:
+    """Load *data*; return the values and every fault in an operator's words."""
+    if not isinstance(data, Mapping):
+        return {}, [((), f"must be a mapping of keys, not {said(data)}")]
+    known = {field.data_key or name: field for name, field in schema.fields.items()}
+    faults: dict[Any, str] = {}
+    for key, value in data.items():
+        if key in known and (wrong := wrong_kind(known[key], value)):
+            faults[key] = wrong
+    told: list[Fault] = [((key,), what) for key, what in faults.items()]
+    try:
+        loaded: dict[str, Any] = schema.load(data)
+    except ValidationError as error:
+        messages: dict[Any, Any] = error.messages_dict
+        left = {key: value for key, value in messages.items() if key not in faults}
+        told += _told(left, known, data, ())
+        return {}, told
+    return ({} if told else loaded), told
+
+
+def _told(
+    messages: Any, known: Mapping[str, Any], data: Any, at: Place
+) -> Iterator[Fault]:
+    if isinstance(messages, list):
+        for message in messages:
+            yield at, _words(str(message), data)
+        return
+    for key, inner in messages.items():
+        if inner == ["Unknown field."]:
+            yield (*at, key), f"unknown key{meant(key, known)}"
+            continue
+        value = data.get(key) if isinstance(data, Mapping) else _item(data, key)
+        place = at if key in ("_schema", "key", "value") else (*at, key)
+        value = data if place == at else value
+        yield from _told(inner, _known_below(known.get(key)), value, place)
+
+
+def _item(data: Any, position: Any) -> Any:
+    try:
+        return data[position]
+    except (TypeError, IndexError, KeyError):
+        return None
+
+
+def _known_below(field: Any) -> Mapping[str, Any]:
+    schema = getattr(field, "schema", None)
+    if not isinstance(schema, Schema):
+        return {}
+    return {inner.data_key or name: inner for name, inner in schema.fields.items()}
+
+
+#: marshmallow's words, in ours.
+_WORDS = {
+    "Missing data for required field.": "missing: it must be given",
+    "Field may not be null.": "must have a value",
+    "Not a valid string.": "not a text: {said}",
+    "Not a valid integer.": "not a whole number: {said}",
+    "Not a valid boolean.": "neither true nor false: {said}",
+    "Not a valid number.": "no number: {said}",
+    "Not a valid list.": "must be a list, not {said}",
+    "Not a valid mapping type.": "must be a mapping of keys, not {said}",
+    "Invalid input type.": "must be a mapping of keys, not {said}",
+}
+
+
+def _words(message: str, value: Any) -> str:
+    if message in _WORDS:
+        return _WORDS[message].format(said=said(value))
+    message = message.replace("Must be one of: ", "must be one of ").rstrip(".")
+    if message.startswith("must be one of ") and isinstance(value, str):
+        choices = message.removeprefix("must be one of ").split(", ")
+        return f"{message}, not {said(value)}{meant(value, choices)}"
+    return message[:1].lower() + message[1:]
+
+
+def problems(document: Document, place: Place, faults: list[Fault]) -> Iterator[Any]:
+    """Give faults their place in the file."""
+    for below, what in faults:
+        yield document.problem((*place, *below), what)

@@ -1,0 +1,140 @@
+"""Texts, read once and rendered strictly: what a client is written.
+
+The same file is free text and, each placeholder a parameter in order, a provider's
+template. What clients or staff typed is only ever a value, never a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bridge.billing.model import Refusal
+from bridge.errors import ConfigError, TextError
+from bridge.placeholders import Placeholder, cut_values, fill, split
+from bridge.sandbox import SOURCE_LIMIT, meant
+from bridge.textfiles import Reading, Text, read_all
+
+_ABOUT = frozenset({"client", "company"})
+
+#: Texts that the bridge itself sends, whatever the map says, and what each sees.
+ENGINE_TEXTS: dict[str, frozenset[str]] = {
+    "cancellation_reminder": _ABOUT | {"service", "cancellation"},
+    "cancellation_withdrawn": _ABOUT | {"service", "cancellation"},
+    "cancellation_moved": _ABOUT | {"service", "cancellation"},
+    "cancellation_done": _ABOUT | {"service", "cancellation"},
+    "upgrade_invoice": _ABOUT | {"service", "upgrade"},
+    "upgrade_done": _ABOUT | {"service", "upgrade"},
+    "several": _ABOUT | {"result"},
+    "phone_changed_old": _ABOUT,
+    **{f"refusal_{code.value}": frozenset({"company"}) for code in Refusal},
+}
+#: What `result` holds in those of them that see it.
+ENGINE_RESULTS = {"several": frozenset({"count", "list"})}
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A finished message.
+
+    *values* are the placeholders' values in order, flattened and cut so that the
+    whole stays within a template's limit. *button* is (label, address); it is
+    not part of *text*.
+    """
+
+    text: str
+    values: tuple[str, ...]
+    button: tuple[str, str] | None
+    language: str
+    name: str
+    category: str
+
+    @property
+    def whole(self) -> str:
+        """The text with its button as a last line, for where there are no buttons."""
+        if self.button is None:
+            return self.text
+        return f"{self.text}\n\n{self.button[0]}: {self.button[1]}"
+
+
+class Texts:
+    """Every text in every language; never changes once loaded."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._texts = dict(reading.texts)
+        self.version = reading.version[:12]
+        found = {language for _, language in self._texts}
+        self.languages = tuple(sorted(found, key=lambda name: (name != "es", name)))
+
+    @classmethod
+    def load(cls, directory: Path) -> Texts:
+        """Read every text below *directory*; raises ConfigError with all problems."""
+        reading = read_all(directory)
+        errors = [problem for problem in reading.problems if problem.level == "error"]
+        if errors:
+            raise ConfigError(errors)
+        return cls(reading)
+
+    def names(self) -> set[str]:
+        """Return the names of all texts."""
+        return {name for name, _ in self._texts}
+
+    def text(self, name: str, language: str) -> Text:
+        """Return a text in the nearest language there is; raises TextError."""
+        for candidate in self._nearest(language):
+            found = self._texts.get((name, candidate))
+            if found is not None:
+                return found
+        raise TextError(f'there is no text "{name}"{meant(name, self.names())}')
+
+    def _nearest(self, language: str) -> list[str]:
+        stem = language.replace("-", "_").split("_")[0]
+        kin = [known for known in self.languages if known.split("_")[0] == stem]
+        return [language, *kin, *self.languages]
+
+    def uses(self, name: str) -> set[tuple[str, str]]:
+        """Return the (variable, field) pairs of a text, over all languages."""
+        texts = (text for (known, _), text in self._texts.items() if known == name)
+        return {pair for text in texts for pair in text.uses}
+
+    def uses_in(self, name: str, language: str) -> frozenset[tuple[str, str]]:
+        """Return the (variable, field) pairs of a text in one language."""
+        text = self._texts.get((name, language))
+        return text.uses if text is not None else frozenset()
+
+    def render(
+        self, name: str, language: str, variables: Mapping[str, Any]
+    ) -> Rendered:
+        """Fill a text in a language; raises TextError, never leaves a blank.
+
+        What looking up a fact raises (a panel that is away) passes through.
+        """
+        text = self.text(name, language)
+        try:
+            body, values = fill(text.parts, text.language, variables)
+            url = fill(text.url, text.language, variables)[0].strip()
+        except TextError as error:
+            raise TextError(f"text {name} ({text.language}): {error}") from error
+        button = (text.label, url) if text.label else None
+        cut = tuple(cut_values(text.parts, values))
+        return Rendered(body, cut, button, text.language, name, text.category)
+
+    @staticmethod
+    def uses_source(source: str) -> set[tuple[str, str]]:
+        """Return the (variable, field) pairs of a text that stands in the map."""
+        placed = (part for part in split(source)[0] if isinstance(part, Placeholder))
+        return {(part.variable, part.field) for part in placed}
+
+    @staticmethod
+    def render_source(source: str, language: str, variables: Mapping[str, Any]) -> str:
+        """Fill a text that stands in the map itself; raises TextError."""
+        parts, mistakes = split(source[: SOURCE_LIMIT + 1])
+        if len(source) > SOURCE_LIMIT:
+            raise TextError(
+                f"a text in the map is longer than {SOURCE_LIMIT} characters"
+            )
+        if mistakes:
+            raise TextError(f"a text in the map: {mistakes[0][1]}")
+        return fill(tuple(parts), language, variables)[0]

@@ -1,0 +1,176 @@
+"""Panel: what the bridge asks of a billing system, whichever it is.
+
+An adapter is `bridge/<panel>_client.py` with a class that fits `Panel`. Reading
+methods raise `RemoteError`; what does not exist is `Reason.NOT_FOUND`. Lists
+are complete: every page was read, or the method raised.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Protocol
+
+from bridge.billing.model import (
+    CancellationRequest,
+    Client,
+    Cycle,
+    Domain,
+    Invoice,
+    Product,
+    Quote,
+    Service,
+    User,
+)
+
+
+class PanelReads(Protocol):
+    """What can be asked without changing anything."""
+
+    def client(self, client_id: int) -> Client:
+        """Return a client as he is now."""
+        ...
+
+    def client_by_email(self, email: str) -> Client:
+        """Return the one client with this e-mail."""
+        ...
+
+    def user(self, user_id: int) -> User:
+        """Return a login with the clients it owns."""
+        ...
+
+    def service(self, service_id: int) -> Service:
+        """Return a service as it is now."""
+        ...
+
+    def services(self, client_id: int) -> list[Service]:
+        """Return all services of a client."""
+        ...
+
+    def product(self, product_id: int) -> Product:
+        """Return a plan with its prices."""
+        ...
+
+    def products(self) -> list[Product]:
+        """Return the whole catalogue."""
+        ...
+
+    def invoice(self, invoice_id: int) -> Invoice:
+        """Return an invoice with its lines."""
+        ...
+
+    def invoices(self, client_id: int, status: str = "") -> list[Invoice]:
+        """Return a client's invoices, newest first, without lines."""
+        ...
+
+    def domain(self, domain_id: int) -> Domain:
+        """Return a domain."""
+        ...
+
+    def domains(self, client_id: int) -> list[Domain]:
+        """Return all domains of a client."""
+        ...
+
+    def quote(self, quote_id: int) -> Quote:
+        """Return a quote."""
+        ...
+
+    def cancellation_requests(self) -> list[CancellationRequest]:
+        """Return every cancellation request, from a complete pass over all pages."""
+        ...
+
+    def native_upgrade_price(
+        self, service_id: int, product_id: int, cycle: Cycle, payment_method: str
+    ) -> Decimal:
+        """Return what the panel itself would charge (UpgradeProduct, calconly)."""
+        ...
+
+    def setting(self, name: str) -> str:
+        """Return one configuration value of the panel."""
+        ...
+
+    def version(self) -> str:
+        """Return the panel's version; also proves address and credentials."""
+        ...
+
+
+class PanelWrites(Protocol):
+    """What changes something. None is repeated by the adapter on its own.
+
+    An answer that does not say clearly whether it happened raises `RemoteError`
+    with `sent` true: look before calling again.
+    """
+
+    def terminate(self, service_id: int) -> None:
+        """End a service on its server. Reason.REFUSED with `no module` without one."""
+        ...
+
+    def set_service_status(self, service_id: int, status: str) -> None:
+        """Set a service's status; runs no module."""
+        ...
+
+    def change_package(self, service_id: int) -> None:
+        """Tell the server the service's plan."""
+        ...
+
+    def change_service(
+        self,
+        service_id: int,
+        *,
+        product_id: int,
+        cycle: Cycle,
+        recurring: Decimal,
+        next_due: date | None = None,
+    ) -> None:
+        """Change plan, cycle, renewal amount and, if given, the due date."""
+        ...
+
+    def create_draft_invoice(
+        self,
+        client_id: int,
+        *,
+        description: str,
+        amount: Decimal,
+        day: date,
+        due: date,
+        notes: str,
+        payment_method: str = "",
+    ) -> int:
+        """Create a draft with one line and return its id; *notes* carries our key."""
+        ...
+
+    def publish_invoice(self, invoice_id: int) -> None:
+        """Publish a draft and send the panel's own e-mail."""
+        ...
+
+    def cancel_invoice(self, invoice_id: int) -> None:
+        """Set an invoice to Cancelled."""
+        ...
+
+    def request_cancellation(
+        self, service_id: int, *, immediate: bool, reason: str
+    ) -> None:
+        """Put a cancellation request."""
+        ...
+
+    def stop_renewal(self, domain_id: int) -> None:
+        """Set "do not renew" on a domain."""
+        ...
+
+    def open_ticket(
+        self, *, department: int, subject: str, message: str, client_id: int | None
+    ) -> str:
+        """Open a ticket and return its number."""
+        ...
+
+    def note(self, client_id: int, text: str) -> None:
+        """Add a note to a client."""
+        ...
+
+    def log(self, text: str, client_id: int | None = None) -> None:
+        """Write a line in the panel's activity log."""
+        ...
+
+
+class Panel(PanelReads, PanelWrites, Protocol):
+    """A billing system."""

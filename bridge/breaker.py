@@ -1,0 +1,77 @@
+"""A circuit towards one service: open after failures in a row, then one probe."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from bridge.errors import LOCKED_OUT, Reason, RemoteError
+
+#: Failures in a row that open the circuit (at once when we are locked out).
+FAILURES = 5
+_REST = timedelta(seconds=15)
+_LONGEST = timedelta(minutes=5)
+
+
+class CircuitOpen(RemoteError):
+    """Nothing was asked: the service failed too often; *until* is when to look."""
+
+    def __init__(self, service: str, why: str, until: datetime) -> None:
+        super().__init__(service, Reason.UNREACHABLE, why, sent=False)
+        self.until = until
+
+
+class Breaker:
+    """Counts what fails in a row towards *service*; safe to share by threads."""
+
+    def __init__(self, service: str, now: Callable[[], datetime]) -> None:
+        self.service = service
+        self._now = now
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._rest = _REST
+        self._until: datetime | None = None
+        self.reason = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether calls are held back at the moment."""
+        return self._until is not None
+
+    @property
+    def until(self) -> datetime | None:
+        """When the next call is let through, None while all are."""
+        return self._until
+
+    def enter(self) -> None:
+        """Let a call through, or raise CircuitOpen; one probe passes at a time."""
+        with self._lock:
+            if self._until is None:
+                return
+            now = self._now()
+            if now < self._until:
+                raise CircuitOpen(self.service, self.reason, self._until)
+            self._until = now + self._rest  # this call is the probe
+
+    def succeeded(self) -> None:
+        """Close the circuit."""
+        if self._failures or self._until:
+            with self._lock:
+                self._failures, self._until, self._rest = 0, None, _REST
+
+    def failed(self, error: RemoteError) -> None:
+        """Count a failure of the service itself, not a refusal of one call."""
+        if error.reason not in LOCKED_OUT and not error.transient:
+            return self.succeeded()
+        with self._lock:
+            self._failures += 1
+            if error.reason in LOCKED_OUT or self._failures >= FAILURES:
+                self.reason = error.detail
+                self._until = self._now() + self._rest
+                self._rest = min(self._rest * 2, _LONGEST)
+        return None
+
+    def reset(self) -> None:
+        """Let everything through again, as after a person mended it."""
+        self.succeeded()

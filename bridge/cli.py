@@ -1,0 +1,120 @@
+"""whmcs-bridge: the command line. Commands are loaded when they are called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from bridge import __version__
+from bridge.errors import (
+    BridgeError,
+    ConfigError,
+    RemoteError,
+    StoreUnavailable,
+    StoreUnusable,
+)
+
+#: command -> (module under bridge.commands, what it does)
+COMMANDS = {
+    "demo": ("demo", "A simulated panel and a month of its life, played here."),
+    "init": ("files", "Make config/ and .env with fresh secrets."),
+    "check": ("files", "Check map, texts and environment: all problems at once."),
+    "schema": ("files", "Print the JSON Schema of the map, for editors."),
+    "hooks": ("files", "Known hookpoints, their variables, the rules that use them."),
+    "addon": ("files", "The panel's add-on, ready to upload."),
+    "run": ("running", "Receiver, worker and scheduler in one process."),
+    "serve": ("running", "Only the receiver (PostgreSQL)."),
+    "worker": ("running", "Only worker and scheduler (PostgreSQL)."),
+    "db": ("running", "The store: upgrade, status, backup."),
+    "doctor": ("doctor", "Look whether everything outside is as it should be."),
+    "try": ("trying", "Show what the active map would do; nothing is sent."),
+    "trigger": ("trying", "Post a signed delivery to a running bridge."),
+    "events": ("events", "What came in, and what became of it."),
+    "cancellations": ("cancellations", "What ends when, and why that day."),
+    "upgrade": ("upgrades", "The difference between plans, and its invoice."),
+    "reconcile": ("cancellations", "Compare with the panel, and mend."),
+    "notify": ("doctor", "Send one test message."),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import and return one command."""
+        if name not in COMMANDS:
+            return None
+        module = import_module(f"bridge.commands.{COMMANDS[name][0]}")
+        found: click.Command = getattr(module, f"{name}_command")
+        return found
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """List the commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, does) for name, (_, does) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the nearest command for a mistyped one."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, 1)
+            if near and "Did you mean" not in error.message:
+                error.message += f' Did you mean "{near[0]}"?'
+            raise
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="whmcs-bridge")
+def cli() -> None:
+    """Take a billing panel's hooks and do what config/hooks.yaml says.
+
+    Exit status: 0 done, 1 findings or failed items, 2 usage, 3 bad
+    configuration, 4 panel or provider unreachable.
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run a command; errors on purpose become sentences and an exit status."""
+    try:
+        status = cli(args=args, standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("Stopped. Nothing that was begun is lost.", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        count = len(error.problems)
+        click.echo(f"{count} problem{'s' if count != 1 else ''}.", err=True)
+        sys.exit(3)
+    except (StoreUnusable, StoreUnavailable) as error:
+        click.echo(f"The store cannot be used: {error}", err=True)
+        sys.exit(3)
+    except RemoteError as error:
+        click.echo(str(error), err=True)
+        sys.exit(4)
+    except BridgeError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        click.echo("Stopped. Nothing that was begun is lost.", err=True)
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)

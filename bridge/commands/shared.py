@@ -1,0 +1,70 @@
+"""What commands share: tables, JSON, questions before many changes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def show(value: Any) -> None:
+    """Print a value as JSON."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
+    click.echo(text)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return str(value)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]], empty: str = "") -> None:
+    """Print a table: drawn on a terminal, tab-separated elsewhere."""
+    if not rows:
+        click.echo(empty or "Nothing.", err=True)
+        return
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in [list(head), *cells]:
+            click.echo("\t".join(cell.replace("\n", " ") for cell in row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(*head, header_style="bold", box=None, pad_edge=False)
+    for row in cells:
+        drawn.add_row(*row)
+    Console().print(drawn, markup=False)
+
+
+def sure(count: int, what: str, yes: bool) -> None:
+    """Ask before more than 20 changes; raises Abort on no."""
+    if count > 20 and not yes:
+        click.confirm(f"That changes {count} {what}. Go on?", abort=True, err=True)
+
+
+def who() -> str:
+    """Return who sits at the keyboard, for the audit."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def shorten(path: Path) -> str:
+    """Return a path as seen from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

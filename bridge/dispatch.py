@@ -1,0 +1,183 @@
+"""match: each new event becomes its jobs by the active map, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bridge.events import Event, catalogue
+from bridge.hookmap import HookMap, Rule, Step
+from bridge.hooks import Registered, actions
+from bridge.store import book, inbox, outbox
+from bridge.store.outbox import NewJob
+
+#: Events matched in one transaction, at most.
+BATCH = 200
+
+
+def match(
+    db: sa.Connection, hookmap: HookMap, now: datetime, limit: int = BATCH
+) -> dict[str, Event]:
+    """Turn the oldest new events into jobs; return those events by id.
+
+    Conditions are looked at when a job runs: they may ask the panel, and no
+    transaction is open then.
+    """
+    events = inbox.unmatched(db, limit)
+    if not events:
+        return {}
+    new: list[NewJob] = []
+    rows: list[tuple[int, str, str | None]] = []
+    for event in events:
+        found = jobs_of(event, hookmap, now) + _of_our_own(db, event, now)
+        new += found
+        state, reason = ("matched", None) if found else ("no rule", _why_none(event))
+        rows.append((event.seq, state, reason))
+        _remember(db, event)
+    outbox.put(db, new, now)
+    inbox.matched(db, rows, hookmap.version)
+    return {event.id: event for event in events}
+
+
+def jobs_of(event: Event, hookmap: HookMap, now: datetime) -> list[NewJob]:
+    """Return one job for each rule of the event's hookpoint."""
+    rules = hookmap.rules.get(event.hookpoint, ())
+    return [_job(event, rule, now) for rule in rules]
+
+
+def step_job(
+    parent_key: str,
+    event_id: str | None,
+    rule: str,
+    steps: list[dict[str, Any]],
+    now: datetime,
+    result: dict[str, Any] | None,
+) -> NewJob:
+    """Return the job of the first of *steps*, which the rest follow."""
+    step, rest = steps[0], steps[1:]
+    parameters = dict(step["parameters"])
+    if result:
+        parameters["_result"] = result
+    registered = actions()[step["do"]]
+    return NewJob(
+        key=f"{parent_key}/then:{step['name']}",
+        event_id=event_id,
+        action=step["do"],
+        rule=rule,
+        run_at=now,
+        parameters=parameters,
+        steps=[*step["then"], *rest],
+        acts=registered.acts,
+        urgent=bool(parameters.get("urgent")),
+    )
+
+
+def _job(event: Event, rule: Rule, now: datetime) -> NewJob:
+    registered: Registered = actions()[rule.do]
+    return NewJob(
+        key=f"{event.id}/{rule.name}",
+        event_id=event.id,
+        action=rule.do,
+        rule=rule.name,
+        run_at=now,
+        parameters=dict(rule.parameters),
+        steps=[_plain(step) for step in rule.then],
+        condition=rule.when.source if rule.when else None,
+        acts=registered.acts,
+        urgent=bool(rule.parameters.get("urgent")),
+    )
+
+
+def _plain(step: Step) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "do": step.do,
+        "parameters": dict(step.parameters),
+        "then": [_plain(one) for one in step.then],
+    }
+
+
+def _why_none(event: Event) -> str:
+    if event.hookpoint not in catalogue():
+        return f'no rule, and the catalogue knows no hookpoint "{event.hookpoint}"'
+    return f"no rule for {event.hookpoint} in the map"
+
+
+def _of_our_own(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
+    """Return the jobs that follow whatever the map says: ordered upgrades."""
+    make = _OWN.get(event.hookpoint)
+    return make(db, event, now) if make else []
+
+
+def _paid(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
+    invoice_id = event.identifier("invoiceid")
+    row = book.order_by_invoice(db, invoice_id) if invoice_id else None
+    return [apply_job(row.id, event.id, now)] if row is not None else []
+
+
+def apply_job(order_id: str, event_id: str | None, now: datetime) -> NewJob:
+    """Return the one job that applies a paid upgrade."""
+    return NewJob(
+        key=f"upgrade:{order_id}/apply:{event_id or now.isoformat()}",
+        event_id=event_id,
+        action="apply_upgrade",
+        rule="upgrade",
+        run_at=now,
+        parameters={"order": order_id},
+        acts=True,
+    )
+
+
+def _cancelled(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
+    invoice_id = event.identifier("invoiceid")
+    row = book.order_by_invoice(db, invoice_id) if invoice_id else None
+    return [end_job(row.id, event.id, now)] if row is not None else []
+
+
+def end_job(order_id: str, event_id: str | None, now: datetime) -> NewJob:
+    """Return the job that ends an order whose invoice was cancelled."""
+    return NewJob(
+        key=f"upgrade:{order_id}/end:{event_id or now.isoformat()}",
+        event_id=event_id,
+        action="end_upgrade",
+        rule="upgrade",
+        run_at=now,
+        parameters={"order": order_id},
+    )
+
+
+def _upgraded(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
+    return [
+        NewJob(
+            key=f"{event.id}/record-upgrade",
+            event_id=event.id,
+            action="record_upgrade",
+            rule="upgrade",
+            run_at=now,
+        )
+    ]
+
+
+_OWN: dict[str, Callable[[sa.Connection, Event, datetime], list[NewJob]]] = {
+    "InvoicePaid": _paid,
+    "InvoiceCancelled": _cancelled,
+    "AfterProductUpgrade": _upgraded,
+}
+
+
+def _remember(db: sa.Connection, event: Event) -> None:
+    """Keep a domain's name: its deletion comes without one."""
+    name = event.context.get("domain")
+    number = event.identifier("domainid") or event.identifier("params.domainid")
+    if number is not None and isinstance(name, str) and name:
+        claims = event.identifier("userid") or event.identifier("params.userid")
+        book.keep(
+            db,
+            "domains",
+            number,
+            {"name": name, "client_id": claims},
+            event.received_at,
+        )

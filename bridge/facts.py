@@ -1,0 +1,440 @@
+"""From the ids in an event to client, invoice, service: looked up when used, once.
+
+Who owns an object is read from the panel, never from the delivery. Where the
+delivery names another client than the panel does, Parked is raised with both
+numbers: nothing is sent to anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Protocol, TypeVar
+
+from bridge import labels
+from bridge.billing.model import Client, Domain, Invoice, Quote, Service
+from bridge.errors import Parked, Reason, RemoteError, Skipped
+from bridge.events import Event, Subject, catalogue, subject
+from bridge.panel import PanelReads
+from bridge.policies import Company
+from bridge.variables import FIELDS
+
+T = TypeVar("T")
+
+#: The panel's names of languages (its `lang/` files) -> ours.
+_LANGUAGES = {
+    "spanish": "es",
+    "english": "en",
+    "portuguese-br": "pt_BR",
+    "portuguese-pt": "pt_BR",
+}
+
+
+class Amount(Decimal):
+    """Money in a text or condition: a number that knows its currency."""
+
+    currency: str
+
+    def __new__(cls, value: Decimal, currency: str) -> Amount:
+        """Make one of a decimal and a currency code."""
+        made = super().__new__(cls, value)
+        made.currency = currency
+        return made
+
+    @property
+    def amount(self) -> Decimal:
+        """The bare number."""
+        return Decimal(self)
+
+
+class View:
+    """What a text may see of an object: the listed fields and nothing else."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        object.__setattr__(self, "_fields", dict(fields))
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return object.__getattribute__(self, "_fields")[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("a view does not change")
+
+    def fields(self) -> dict[str, Any]:
+        """Return what it holds, for a preview or a record."""
+        return dict(object.__getattribute__(self, "_fields"))
+
+
+class Ledger(Protocol):
+    """What facts ask of our own store."""
+
+    def cancellation_view(self, service_id: int) -> dict[str, Any] | None:
+        """Return the newest cancellation of a service."""
+        ...
+
+    def upgrade_view(self, event: Event) -> dict[str, Any] | None:
+        """Return the upgrade that an event is about."""
+        ...
+
+    def domain_name(self, domain_id: int) -> tuple[str, int | None] | None:
+        """Return name and owner of a domain seen before."""
+        ...
+
+
+class Facts:
+    """Everything an event leads to; each thing is asked for once, when used.
+
+    *given* are values known without the panel: `cancellation`, `result`, ...
+    """
+
+    def __init__(
+        self,
+        event: Event | None,
+        panel: PanelReads,
+        ledger: Ledger,
+        company: Company,
+        *,
+        contact: str = "",
+        language: str = "es",
+        client_id: int | None = None,
+        service_id: int | None = None,
+        invoice_id: int | None = None,
+        given: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.event = event
+        self.subject = subject(event) if event else Subject()
+        self._panel = panel
+        self._ledger = ledger
+        self._company = company
+        self._contact = contact
+        self._default_language = language
+        self._client_id = client_id
+        self._service_id = service_id or self.subject.service
+        self._invoice_id = invoice_id or self.subject.invoice
+        self._given = dict(given or {})
+        self._known: dict[str, Any] = {}
+
+    @property
+    def invoice(self) -> Invoice:
+        """The invoice that the event names."""
+        return self._once("invoice", self._read_invoice)
+
+    @property
+    def service(self) -> Service:
+        """The service that the event names."""
+        return self._once("service", self._read_service)
+
+    @property
+    def quote(self) -> Quote:
+        """The quote that the event names."""
+        return self._once("quote", self._read_quote)
+
+    @property
+    def domain(self) -> Domain:
+        """The domain that the event names, as the panel or our index knows it."""
+        return self._once("domain", self._read_domain)
+
+    @property
+    def client(self) -> Client:
+        """The one client the event's object belongs to, read from the panel."""
+        return self._once("client", self._read_client)
+
+    def owners(self) -> list[int]:
+        """Return the ids of the clients to be told: the object's owner, or all
+        the clients that the event's user owns. Raises Parked or Skipped."""
+        return self._once("owners", self._read_owners)
+
+    def _once(self, name: str, read: Callable[[], T]) -> T:
+        if name not in self._known:
+            self._known[name] = read()
+        found: T = self._known[name]
+        return found
+
+    def _read_invoice(self) -> Invoice:
+        return self._panel.invoice(self._needed("invoice", self._invoice_id))
+
+    def _read_service(self) -> Service:
+        return self._panel.service(self._needed("service", self._service_id))
+
+    def _read_quote(self) -> Quote:
+        return self._panel.quote(self._needed("quote", self.subject.quote))
+
+    def _read_domain(self) -> Domain:
+        number = self._needed("domain", self.subject.domain)
+        named = self.event.context.get("domain", "") if self.event else ""
+        try:
+            return self._panel.domain(number)
+        except RemoteError as error:
+            if error.reason is not Reason.NOT_FOUND:
+                raise
+        seen = self._ledger.domain_name(number)
+        name = named or (seen[0] if seen else "") or f"#{number}"
+        owner = (seen[1] if seen else None) or self.subject.claims
+        if owner is None:
+            raise Parked(f"domain {number} is gone and nobody knows whose it was")
+        return Domain(number, owner, name, "Deleted")
+
+    def _needed(self, what: str, number: int | None) -> int:
+        if number is None:
+            raise Parked(f"the event names no {what}, or not by a whole number")
+        return number
+
+    def _read_owners(self) -> list[int]:
+        about = self.subject
+        if self._client_id is not None:
+            return [self._expected(self._client_id)]
+        owner: int | None
+        if self._invoice_id is not None:
+            owner = self.invoice.client_id
+        elif self._service_id is not None:
+            owner = self.service.client_id
+        elif about.quote is not None:
+            owner = self.quote.client_id
+            if owner is None:
+                raise Skipped(f"quote {about.quote} went to nobody who is a client")
+        elif about.domain is not None:
+            owner = self.domain.client_id
+        elif about.client is not None:
+            return [about.client]
+        elif about.user is not None:
+            return self._owned(about.user)
+        else:
+            raise Parked("the event names no client, invoice, service, quote or domain")
+        if about.claims is not None and about.claims != owner:
+            raise Parked(
+                f"the delivery names client {about.claims}, but the panel says it "
+                f"belongs to client {owner}: nobody was written to"
+            )
+        return [owner]
+
+    def _expected(self, client_id: int) -> int:
+        """Return the client that a job was made for, if it is still the owner."""
+        if self._service_id is not None and self.service.client_id != client_id:
+            raise Parked(
+                f"service {self._service_id} belongs to client "
+                f"{self.service.client_id} now, not {client_id}: nobody was written to"
+            )
+        return client_id
+
+    def _owned(self, user_id: int) -> list[int]:
+        user = self._panel.user(user_id)
+        if not user.owns:
+            raise Skipped(f"user {user_id} owns no client account")
+        return sorted(user.owns)
+
+    def _read_client(self) -> Client:
+        owners = self.owners()
+        if len(owners) != 1:
+            raise Parked(f"the event concerns {len(owners)} clients, not one")
+        client = self._panel.client(owners[0])
+        if client.id != owners[0]:
+            raise Parked(
+                f"the panel answered about client {client.id} when asked about "
+                f"client {owners[0]}"
+            )
+        return client
+
+    @property
+    def language(self) -> str:
+        """The client's language, else the bridge's own."""
+        return language_of(self.client, self._default_language)
+
+    def variables(
+        self, uses: Iterable[str], language: str | None = None
+    ) -> dict[str, Any]:
+        """Return the views named in *uses*; only those are looked up."""
+        return {name: self.view(name, language) for name in sorted(set(uses))}
+
+    def view(self, name: str, language: str | None = None) -> View:
+        """Return one variable for a text or condition."""
+        if name in self._given:
+            return View(self._given[name])
+        if name == "event" and language is None and self._plain_event():
+            return self._once("view:event", lambda: self._event_view(None))
+        make = {
+            "event": lambda: self._event_view(language),
+            "client": lambda: client_view(self.client, self.language, self._company),
+            "invoice": lambda: invoice_view(self.invoice, self._money(), self._company),
+            "service": lambda: service_view(self.service, self._money(), self._company),
+            "domain": lambda: domain_view(self.domain),
+            "quote": lambda: quote_view(self.quote, self._money(), self._company),
+            "company": lambda: company_view(self._company, self._contact),
+            "cancellation": self._cancellation_view,
+            "upgrade": self._upgrade_view,
+        }.get(name)
+        if make is None:
+            raise Parked(f"nothing is known of {name} here")
+        return self._once(f"view:{name}:{language}", make)
+
+    def _plain_event(self) -> bool:
+        return self.event is not None and "changed" not in self.event.context
+
+    def _money(self) -> str:
+        return self.client.currency
+
+    def _event_view(self, language: str | None) -> View:
+        return event_view(self.event, language or self._default_language)
+
+    def _cancellation_view(self) -> View:
+        found = self._ledger.cancellation_view(
+            self._needed("service", self._service_id)
+        )
+        if found is None:
+            raise Skipped("no cancellation of this service is known")
+        return View(found)
+
+    def _upgrade_view(self) -> View:
+        if self.event is None:
+            raise Parked("no event, no upgrade")
+        found = self._ledger.upgrade_view(self.event)
+        if found is None:
+            raise Skipped("the panel's add-on did not say which upgrade it was")
+        currency = self.client.currency
+        found["charge"] = Amount(found["charge"], found.get("currency") or currency)
+        return View(found)
+
+
+def language_of(client: Client, default: str) -> str:
+    """Return es, en or pt_BR for a client."""
+    return _LANGUAGES.get(client.language.casefold(), default)
+
+
+def event_view(event: Event | None, language: str) -> View:
+    """Show an event: its own fields (nested ones flat) and who did it."""
+    if event is None:
+        return View(dict.fromkeys(FIELDS["event"], ""))
+    known = catalogue().get(event.hookpoint)
+    names = known.fields if known else ()
+    shown: dict[str, Any] = {name.rpartition(".")[2]: "" for name in names}
+    for name, value in event.data.items():
+        if isinstance(value, dict):
+            shown.update({k: _number(v) for k, v in value.items()})
+        else:
+            shown[name] = _number(value)
+    shown.update(
+        id=event.id,
+        hookpoint=event.hookpoint,
+        actor=event.context.get("actor", "unknown"),
+        changed=labels.changed(event.context.get("changed", []), language),
+        old_phone=event.context.get("old_phonenumber", ""),
+    )
+    return View(shown)
+
+
+def _number(value: Any) -> Any:
+    """Read a numeric text as the whole number it stands for (the panel sends both)."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value) if len(value) < 19 and not value.startswith("0") else value
+    return value
+
+
+def client_view(client: Client, language: str, company: Company) -> View:
+    """Show a client."""
+    return View(
+        {
+            "id": client.id,
+            "first_name": client.first_name or client.full_name,
+            "last_name": client.last_name,
+            "full_name": client.full_name,
+            "company": client.company,
+            "email": client.email,
+            "country": client.country,
+            "language": language,
+            "currency": client.currency,
+            "status": client.status,
+            "details_url": _page(company, "clientarea.php?action=details"),
+        }
+    )
+
+
+def invoice_view(invoice: Invoice, currency: str, company: Company) -> View:
+    """Show an invoice; amounts are in *currency*."""
+    balance = invoice.total if invoice.balance is None else invoice.balance
+    currency = invoice.currency or currency
+    return View(
+        {
+            "id": invoice.id,
+            "number": invoice.number or str(invoice.id),
+            "status": invoice.status,
+            "total": Amount(invoice.total, currency),
+            "balance": Amount(balance, currency),
+            "date": invoice.date,
+            "due": invoice.due,
+            "url": invoice_url(company, invoice.id),
+        }
+    )
+
+
+def service_view(service: Service, currency: str, company: Company) -> View:
+    """Show a service."""
+    name = f"{service.product_name} ({service.domain})"
+    return View(
+        {
+            "id": service.id,
+            "product": service.product_name,
+            "product_id": service.product_id,
+            "domain": service.domain or service.product_name,
+            "name": name if service.domain else service.product_name,
+            "cycle": service.cycle.value,
+            "status": service.status,
+            "recurring": Amount(service.recurring, currency),
+            "next_due": service.next_due,
+            "suspension_reason": service.suspension_reason,
+            "url": _page(
+                company, f"clientarea.php?action=productdetails&id={service.id}"
+            ),
+        }
+    )
+
+
+def domain_view(domain: Domain) -> View:
+    """Show a domain."""
+    return View(
+        {
+            "id": domain.id,
+            "name": domain.name,
+            "status": domain.status,
+            "expires": domain.expires,
+        }
+    )
+
+
+def quote_view(quote: Quote, currency: str, company: Company) -> View:
+    """Show a quote."""
+    return View(
+        {
+            "id": quote.id,
+            "subject": quote.subject,
+            "stage": quote.stage,
+            "total": Amount(quote.total, currency),
+            "valid_until": quote.valid_until,
+            "url": _page(company, f"viewquote.php?id={quote.id}"),
+        }
+    )
+
+
+def company_view(company: Company, contact: str) -> View:
+    """Show the company."""
+    return View(
+        {
+            "name": company.name,
+            "client_area": company.client_area,
+            "whatsapp": company.whatsapp,
+            "contact": contact or company.client_area,
+            "services_url": _page(company, "clientarea.php?action=services"),
+            "details_url": _page(company, "clientarea.php?action=details"),
+        }
+    )
+
+
+def invoice_url(company: Company, invoice_id: int) -> str:
+    """Return the page where a client sees and pays an invoice."""
+    return _page(company, f"viewinvoice.php?id={invoice_id}")
+
+
+def _page(company: Company, path: str) -> str:
+    return f"{company.client_area.rstrip('/')}/{path}"

@@ -1,0 +1,162 @@
+"""Collects from the panel what the arithmetic in `billing/` is worked out from.
+
+Reads only. A client's invoices are read newest first and no further back than
+the question needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date
+
+from bridge.billing.cancellations import service_end
+from bridge.billing.model import (
+    CancellationRequest,
+    Client,
+    Cycle,
+    End,
+    Invoice,
+    PaidCharge,
+    Service,
+)
+from bridge.billing.period_text import read_period
+from bridge.billing.periods import own_lines
+from bridge.billing.upgrade_case import UpgradeCase
+from bridge.events import Event, read_id
+from bridge.panel import PanelReads
+from bridge.policies import UpgradePolicy
+
+#: How many of a client's newest invoices are looked through, at most.
+FURTHEST = 60
+#: Enough of a service's own invoices to see its last period and what is open.
+_ENOUGH = 3
+
+
+def invoices_of(panel: PanelReads, service: Service) -> list[Invoice]:
+    """Return the newest invoices that bill a service, with lines, newest first.
+
+    Every open invoice among the client's newest is read too, since a cancelled
+    service's open invoices stay owed.
+    """
+    return list(_newest(panel, service))
+
+
+def _newest(panel: PanelReads, service: Service) -> Iterator[Invoice]:
+    paid = 0
+    for listed in panel.invoices(service.client_id)[:FURTHEST]:
+        if not listed.counts or (paid >= _ENOUGH and not listed.open):
+            continue
+        invoice = panel.invoice(listed.id)
+        if invoice.client_id != service.client_id:
+            continue
+        if any(line.related_id == service.id for line in invoice.lines):
+            yield invoice
+            paid += bool(invoice.paid and own_lines(invoice, service.id))
+
+
+def request_for(panel: PanelReads, service_id: int) -> CancellationRequest | None:
+    """Return the cancellation request that the panel lists for a service."""
+    listed = [
+        request
+        for request in panel.cancellation_requests()
+        if request.service_id == service_id
+    ]
+    return max(listed, key=lambda request: request.id) if listed else None
+
+
+def end_of(
+    panel: PanelReads,
+    request: CancellationRequest,
+    service: Service,
+    today: date,
+    date_format: str,
+    event: Event | None = None,
+) -> tuple[End, list[Invoice]]:
+    """Return when a service ends, and its open invoices. Raises NoPeriod."""
+    invoices = invoices_of(panel, service)
+    end = service_end(
+        request,
+        service,
+        invoices,
+        today,
+        date_format=date_format,
+        line_dues=_line_dues(event, service, invoices, date_format),
+    )
+    return end, [invoice for invoice in invoices if invoice.open]
+
+
+def _line_dues(
+    event: Event | None, service: Service, invoices: list[Invoice], date_format: str
+) -> dict[int, date]:
+    """Return the due day of each invoice's line, where the add-on's words fit it.
+
+    The add-on tells due days without the invoice they stand on, so a day counts
+    only where the line's own text begins with it, or where there is one of each.
+    """
+    told = _told_dues(event, service.id)
+    own = [invoice for invoice in invoices if own_lines(invoice, service.id)]
+    found: dict[int, date] = {}
+    for invoice in own if told else []:
+        for line in own_lines(invoice, service.id):
+            period = read_period(line.description, date_format)
+            if period is not None and period.first_day in told:
+                found[invoice.id] = period.first_day
+            elif period is None and len(told) == 1 and len(own) == 1:
+                found[invoice.id] = next(iter(told))
+    return found
+
+
+def _told_dues(event: Event | None, service_id: int) -> set[date]:
+    found = set()
+    for line in event.context.get("invoice_lines", []) if event else []:
+        mine = read_id(line.get("relid")) == service_id
+        if mine and str(line.get("type", "")).casefold() == "hosting":
+            with suppress(ValueError):
+                found.add(date.fromisoformat(str(line.get("duedate", ""))[:10]))
+    return found
+
+
+def service_at_least(panel: PanelReads, service_id: int) -> tuple[Service, Client]:
+    """Return a service and its owner, as the panel has them now."""
+    service = panel.service(service_id)
+    return service, panel.client(service.client_id)
+
+
+def upgrade_case(
+    panel: PanelReads,
+    service: Service,
+    client: Client,
+    product_id: int,
+    cycle: Cycle,
+    today: date,
+    policy: UpgradePolicy,
+    *,
+    charges: tuple[PaidCharge, ...] = (),
+    pending: bool = False,
+    targets: list[int] | None = None,
+    date_format: str = "DD/MM/YYYY",
+) -> UpgradeCase:
+    """Return everything that a plan change is priced from.
+
+    *targets* are the plans that the panel offers, where the add-on told them;
+    the map's own `paths:` come before those.
+    """
+    offered = policy.paths.get(service.product_id)
+    if offered is None and targets:
+        offered = tuple(targets)
+    return UpgradeCase(
+        service=service,
+        currency=client.currency,
+        new_product=panel.product(product_id),
+        old_product=panel.product(service.product_id),
+        cycle=cycle,
+        invoices=tuple(invoices_of(panel, service)),
+        today=today,
+        charges=charges,
+        upgrade_pending=pending,
+        offered=None if offered is None else frozenset(offered),
+        paid_basis=policy.paid_basis,
+        ladders=policy.ladders,
+        date_format=date_format,
+    )

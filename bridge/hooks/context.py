@@ -1,0 +1,249 @@
+"""What an action is given: the event, its facts, the panel, our book, the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from bridge.billing.model import PaidCharge
+from bridge.errors import Later, Parked
+from bridge.events import Event
+from bridge.facts import Facts
+from bridge.panel import Panel
+from bridge.policies import Company, Policies
+
+
+@dataclass(frozen=True)
+class Cancellation:
+    """A cancellation as our book has it. *at* is when it is carried out."""
+
+    id: int
+    key: str
+    service_id: int
+    client_id: int
+    request_id: int | None
+    domain: str
+    product: str
+    kind: str
+    requested_on: date
+    ends: date | None
+    at: datetime | None
+    because: str
+    state: str
+    acted_at: datetime | None
+    next_due: date | None
+    way: str = ""
+    reason: str | None = None
+    event_id: str | None = None
+    owed: list[dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Order:
+    """An ordered upgrade as our book has it."""
+
+    id: str
+    service_id: int
+    client_id: int
+    from_product_id: int
+    to_product_id: int
+    from_product: str
+    to_product: str
+    cycle: str
+    charge: Decimal
+    currency: str
+    recurring: Decimal
+    new_period: bool
+    next_due: date | None
+    invoice_id: int | None
+    state: str
+    created_at: datetime
+    reason: str | None = None
+    native: bool = False
+    paid_on: date | None = None
+
+
+class Book(Protocol):
+    """What actions read of our own store; each call sees what is on disk now."""
+
+    def cancellation(self, key: str) -> Cancellation | None:
+        """Return a cancellation by its key."""
+        ...
+
+    def live_cancellation(self, service_id: int) -> Cancellation | None:
+        """Return the one that is scheduled, being carried out, or with staff."""
+        ...
+
+    def order(self, id: str) -> Order | None:
+        """Return an ordered upgrade."""
+        ...
+
+    def pending_order(self, service_id: int) -> Order | None:
+        """Return the upgrade of a service that is not over yet."""
+        ...
+
+    def paid_charges(self, service_id: int) -> tuple[PaidCharge, ...]:
+        """Return the upgrade charges paid for a service."""
+        ...
+
+    def last_price(self, service_id: int) -> tuple[int, str] | None:
+        """Return product and cycle that a price was last worked out for."""
+        ...
+
+    def same_change(
+        self, event: Event, client_id: int, user_id: int | None
+    ) -> str | None:
+        """Return the event that told of the same password change before this one."""
+        ...
+
+    def take_group(self, limit: int) -> list[dict[str, Any]]:
+        """Take along the alerts that wait for the same rule and client."""
+        ...
+
+    def reserve(self, key: str, per_hour: int, per_day: int) -> Reserved:
+        """Mark a termination as being carried out, within the caps."""
+        ...
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """Whether a termination may go on; else until when it waits, or for staff."""
+
+    granted: bool
+    again_at: datetime | None = None
+    reason: str = ""
+
+
+class Post(Protocol):
+    """How an action writes to a person."""
+
+    def render(self, name: str, language: str, variables: Mapping[str, Any]) -> Any:
+        """Return the finished text. Raises TextError."""
+        ...
+
+    def render_source(
+        self, source: str, language: str, variables: Mapping[str, Any]
+    ) -> str:
+        """Return a text that stands in the map itself, finished."""
+        ...
+
+    def uses(self, name: str) -> set[str]:
+        """Return the variables that a text names."""
+        ...
+
+    def uses_source(self, source: str) -> set[str]:
+        """Return the variables that a text of the map names."""
+        ...
+
+    def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
+        """Send it and return the state the provider confirmed. Raises SendError."""
+        ...
+
+
+@dataclass
+class Effects:
+    """What is kept in the same transaction as the outcome."""
+
+    rows: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    later: list[dict[str, Any]] = field(default_factory=list)
+    moves: list[tuple[str, datetime]] = field(default_factory=list)
+    withdraws: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Context:
+    """Everything an action may use. It raises Later, Skipped or Parked to say so."""
+
+    key: str
+    event: Event | None
+    facts: Facts
+    panel: Panel
+    book: Book
+    post: Post
+    policies: Policies
+    company: Company
+    now: datetime
+    zone: ZoneInfo
+    language: str = "es"
+    country: str = "AR"
+    date_format: str = "DD/MM/YYYY"
+    dry_run: bool = False
+    urgent: bool = False
+    attempts: int = 1
+    created_at: datetime | None = None
+    rule: str = ""
+    effects: Effects = field(default_factory=Effects)
+    seen: dict[str, Any] = field(default_factory=dict)
+    client_id: int | None = None
+    group_key: str | None = None
+    grouped: bool = False
+
+    @property
+    def today(self) -> date:
+        """The panel's calendar day."""
+        return self.now.astimezone(self.zone).date()
+
+    def keep(self, table: str, key: str, **values: Any) -> None:
+        """Write a row of ours by its key, together with the outcome."""
+        self.effects.rows.append((table, key, values))
+
+    def later(
+        self,
+        action: str,
+        *,
+        key: str,
+        at: datetime | None = None,
+        urgent: bool = False,
+        **parameters: Any,
+    ) -> None:
+        """Put another action in the outbox, together with the outcome."""
+        self.effects.later.append(
+            {
+                "action": action,
+                "key": key,
+                "run_at": at or self.now,
+                "urgent": urgent,
+                "parameters": parameters,
+            }
+        )
+
+    def move(self, key: str, at: datetime) -> None:
+        """Give a waiting job another time, together with the outcome."""
+        self.effects.moves.append((key, at))
+
+    def withdraw(self, keys: Sequence[str], reason: str) -> None:
+        """Take waiting jobs back, together with the outcome."""
+        self.effects.withdraws.extend((key, reason) for key in keys)
+
+    def not_now(self, reason: str, at: datetime) -> Later:
+        """Return the error to raise when it must wait until *at*."""
+        return Later(reason, at)
+
+    def staff(self, reason: str) -> Parked:
+        """Return the error to raise when a person must decide."""
+        return Parked(reason)
+
+
+def quiet_until(
+    now: datetime, zone: ZoneInfo, quiet_from: time | None, quiet_to: time | None
+) -> datetime | None:
+    """Return when quiet hours end if *now* lies in them, else None (aware)."""
+    if quiet_from is None or quiet_to is None or quiet_from == quiet_to:
+        return None
+    here = now.astimezone(zone)
+    clock = here.time()
+    if quiet_from < quiet_to:
+        if not quiet_from <= clock < quiet_to:
+            return None
+        day = here.date()
+    elif clock >= quiet_from:
+        day = date.fromordinal(here.date().toordinal() + 1)
+    elif clock < quiet_to:
+        day = here.date()
+    else:
+        return None
+    return datetime.combine(day, quiet_to, tzinfo=zone)

@@ -1,0 +1,144 @@
+"""send_alert: one WhatsApp message to the client whom the event concerns."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from marshmallow import fields, validate
+
+from bridge.billing.model import Client
+from bridge.errors import Skipped
+from bridge.hooks import Outcome, action
+from bridge.hooks.context import Context, quiet_until
+from bridge.whatsapp.phones import explain, normalise
+
+#: Hookpoints that tell of a changed password; two of them may tell of one change.
+PASSWORDS = ("UserChangePassword", "ClientChangePassword")
+#: A grouped message lists this many at most.
+_LISTED = 20
+
+
+@action(
+    result=("to", "message", "state"),
+    message=fields.String(required=True),
+    urgent=fields.Boolean(load_default=False),
+    to=fields.String(
+        load_default="client", validate=validate.OneOf(("client", "old_phone"))
+    ),
+)
+def send_alert(
+    ctx: Context,
+    *,
+    message: str,
+    urgent: bool = False,
+    to: str = "client",
+) -> Outcome:
+    """Send a message to the client, at a decent hour, once.
+
+    The owner is read from the panel. A user's alert goes to each client that he
+    owns. Raises Skipped where nobody can be written to, Parked where the
+    delivery and the panel disagree on whom.
+    """
+    owners = ctx.facts.owners()
+    if len(owners) > 1:
+        return _one_each(ctx, owners, message=message, urgent=urgent, to=to)
+    client = ctx.facts.client
+    ctx.client_id = client.id
+    _once_for_one_change(ctx, client)
+    if client.closed:
+        raise Skipped(f"client {client.id} is closed: nobody is written to")
+    number = _number(ctx, client, to)
+    alerts = ctx.policies.alerts
+    if not urgent and not ctx.grouped:
+        _wait_for_the_morning(ctx)
+    more = [] if urgent else _others(ctx, alerts.group_after)
+    language = ctx.facts.language
+    if more:
+        text = _several(ctx, language, message, more)
+    else:
+        uses = ctx.post.uses(message)
+        text = ctx.post.render(message, language, ctx.facts.variables(uses, language))
+    state = ctx.post.send(number, text, key=ctx.key, client_id=client.id)
+    return {"to": f"client {client.id}", "message": message, "state": state} | (
+        {"together_with": len(more)} if more else {}
+    )
+
+
+def _one_each(ctx: Context, owners: list[int], **parameters: Any) -> Outcome:
+    for owner in owners:
+        ctx.later(
+            "send_alert",
+            key=f"{ctx.key}/client:{owner}",
+            client_id=owner,
+            **parameters,
+        )
+    return {"to": f"{len(owners)} clients", "clients": owners}
+
+
+def _once_for_one_change(ctx: Context, client: Client) -> None:
+    """Raise Skipped if another hookpoint told of the same password change."""
+    if ctx.event is None or ctx.event.hookpoint not in PASSWORDS:
+        return
+    before = ctx.book.same_change(ctx.event, client.id, client.owner_user_id)
+    if before is not None:
+        raise Skipped(
+            f"the same password change as event {before}: one alert is enough"
+        )
+
+
+def _number(ctx: Context, client: Client, to: str) -> str:
+    raw = client.phone
+    if to == "old_phone":
+        raw = ctx.event.context.get("old_phonenumber", "") if ctx.event else ""
+        if not raw:
+            raise Skipped("the telephone did not change: there is no old number")
+    if not raw.strip():
+        raise Skipped(f"client {client.id} has no telephone in his profile")
+    number = normalise(raw, client.country, default_country=ctx.country)
+    if number is None:
+        why = explain(raw, client.country, default_country=ctx.country)
+        raise Skipped(f"the telephone of client {client.id} cannot be used: {why}")
+    if to == "old_phone" and number == normalise(
+        client.phone, client.country, default_country=ctx.country
+    ):
+        raise Skipped("the old telephone is the present one, only written differently")
+    return number
+
+
+def _wait_for_the_morning(ctx: Context) -> None:
+    alerts = ctx.policies.alerts
+    until = quiet_until(ctx.now, ctx.zone, alerts.quiet_from, alerts.quiet_to)
+    if until is not None and alerts.quiet_to is not None:
+        ctx.group_key = f"{ctx.rule}/client:{ctx.client_id}"
+        hour = alerts.quiet_to.strftime("%H:%M")
+        raise ctx.not_now(f"quiet hours: waits until {hour}", until.astimezone(UTC))
+
+
+def _others(ctx: Context, group_after: int) -> list[dict[str, Any]]:
+    """Take along the alerts of this rule that wait for this client too."""
+    if ctx.group_key is None:
+        return []
+    return ctx.book.take_group(group_after)
+
+
+def _several(
+    ctx: Context, language: str, message: str, more: list[dict[str, Any]]
+) -> Any:
+    lines = [_line(ctx, language, message)]
+    for other in more[: _LISTED - 1]:
+        lines.append(_line(other["ctx"], language, message))
+    if len(more) >= _LISTED:
+        lines.append("…")
+    listed = "\n".join(f"• {line}" for line in lines)
+    variables = ctx.facts.variables(ctx.post.uses("several") - {"result"}, language)
+    given = {"count": len(more) + 1, "list": listed}
+    return ctx.post.render("several", language, variables | {"result": given})
+
+
+def _line(ctx: Context, language: str, message: str) -> str:
+    """Return one alert of several, cut to its first sentence or two."""
+    uses = ctx.post.uses(message)
+    text = ctx.post.render(message, language, ctx.facts.variables(uses, language)).text
+    line = " ".join(str(text).split())
+    return line if len(line) <= 160 else line[:157].rstrip() + "…"

@@ -1,0 +1,188 @@
+"""terminate_service: look, act, look; one termination per request, ever."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from marshmallow import fields
+
+from bridge.billing.model import CancellationRequest, End, NoPeriod, Service
+from bridge.errors import NoModule, Reason, RemoteError, Skipped
+from bridge.gather import end_of, request_for
+from bridge.hooks import Outcome, action
+from bridge.hooks.context import Cancellation, Context
+from bridge.hooks.schedule_cancellation import IMMEDIATE, moment_of, remind
+
+#: A termination that is later than this waits for staff.
+TOO_LATE = timedelta(hours=72)
+
+
+@action(
+    acts=True,
+    result=("service", "how"),
+    cancellation=fields.String(load_default=""),
+)
+def terminate_service(ctx: Context, *, cancellation: str = "") -> Outcome:
+    """End the service of a scheduled cancellation, if everything still agrees.
+
+    Reads service and request from the panel first. Gone already is done; gone
+    from the list is withdrawn; a later period is a new date; another owner or
+    domain is for staff. Raises Later over the hourly cap, Parked over the daily
+    one. As a rule's action it ends the service whose cancellation is in the book.
+    """
+    row = _row(ctx, cancellation)
+    service = _service(ctx, row)
+    if service.ended:
+        return _gone(ctx, row, service)
+    _same(ctx, row, service)
+    request = request_for(ctx.panel, row.service_id)
+    if request is None:
+        return _withdrawn(ctx, row)
+    _still_now(ctx, row, service, request)
+    if ctx.dry_run:
+        ctx.keep("cancellations", row.key, state="rehearsed")
+        ctx.panel.terminate(service.id)
+    _within_the_caps(ctx, row)
+    how = _end(ctx, service)
+    return _done(ctx, row, how)
+
+
+def _row(ctx: Context, key: str) -> Cancellation:
+    if key:
+        row = ctx.book.cancellation(key)
+    else:
+        row = ctx.book.live_cancellation(ctx.facts.service.id)
+        if row is not None and row.at is not None and row.at > ctx.now:
+            raise Skipped(f"service {row.service_id} ends later, on {row.ends}")
+    if row is None:
+        raise ctx.staff("there is no cancellation in the book for this service")
+    ctx.client_id = row.client_id
+    if row.state not in ("scheduled", "acting"):
+        raise Skipped(f"the cancellation is {row.state} already")
+    if row.at is not None and row.at > ctx.now:
+        raise ctx.not_now(f"it is due on {row.ends}", row.at)
+    if row.at is not None and ctx.now - row.at > TOO_LATE and row.acted_at is None:
+        late = (ctx.now - row.at).total_seconds() / 3600
+        raise _for_staff(ctx, row, f"{late:.0f} hours late (more than 72)")
+    return row
+
+
+def _service(ctx: Context, row: Cancellation) -> Service:
+    try:
+        return ctx.panel.service(row.service_id)
+    except RemoteError as error:
+        if error.reason is Reason.NOT_FOUND:
+            raise _for_staff(ctx, row, "the panel knows no such service") from error
+        raise
+
+
+def _gone(ctx: Context, row: Cancellation, service: Service) -> Outcome:
+    if row.acted_at is not None:
+        return _done(ctx, row, f"{service.status}, as the panel shows")
+    reason = f"the service was {service.status} already"
+    ctx.keep("cancellations", row.key, state="done", reason=reason)
+    return {"service": row.service_id, "how": reason}
+
+
+def _same(ctx: Context, row: Cancellation, service: Service) -> None:
+    if service.client_id != row.client_id:
+        raise _for_staff(
+            ctx,
+            row,
+            f"it belongs to client {service.client_id} now, not {row.client_id}",
+        )
+    if service.domain != row.domain:
+        raise _for_staff(ctx, row, "its domain is another than when it was asked for")
+    if service.status.casefold() not in ("active", "suspended"):
+        raise _for_staff(ctx, row, f"its status is {service.status}")
+
+
+def _withdrawn(ctx: Context, row: Cancellation) -> Outcome:
+    reason = "the request is not on the panel's list any more: withdrawn"
+    ctx.keep("cancellations", row.key, state="withdrawn", reason=reason)
+    tell(ctx, row, "cancellation_withdrawn")
+    return {"service": row.service_id, "how": reason}
+
+
+def _still_now(
+    ctx: Context, row: Cancellation, service: Service, request: CancellationRequest
+) -> None:
+    """Raise Later with a new date if the paid period has moved on."""
+    try:
+        end, _ = end_of(ctx.panel, request, service, ctx.today, ctx.date_format)
+    except NoPeriod as error:
+        raise _for_staff(ctx, row, f"its last day is not certain: {error}") from error
+    if request.immediate or row.ends is None or end.day <= row.ends:
+        return
+    if row.kind != IMMEDIATE and end.way == "over":
+        return
+    _moved(ctx, row, service, request, end)
+
+
+def _moved(
+    ctx: Context,
+    row: Cancellation,
+    service: Service,
+    request: CancellationRequest,
+    end: End,
+) -> None:
+    at = moment_of(ctx, request, end)
+    ctx.keep(
+        "cancellations",
+        row.key,
+        kind="end_of_period",
+        request_id=request.id,
+        ends=end.day,
+        at=at,
+        because=end.because,
+        way=end.way,
+        next_due=service.next_due,
+        state="scheduled",
+    )
+    remind(ctx, f"{row.key}/{end.day.isoformat()}", service.id, end)
+    tell(ctx, row, "cancellation_moved", suffix=f":{end.day.isoformat()}")
+    raise ctx.not_now(f"its period moved on: it ends on {end.day.isoformat()}", at)
+
+
+def _within_the_caps(ctx: Context, row: Cancellation) -> None:
+    policy = ctx.policies.cancellations
+    reserved = ctx.book.reserve(
+        row.key, policy.max_terminations_per_hour, policy.max_terminations_per_day
+    )
+    if reserved.granted:
+        return
+    if reserved.again_at is not None:
+        raise ctx.not_now(reserved.reason, reserved.again_at)
+    raise _for_staff(ctx, row, reserved.reason)
+
+
+def _end(ctx: Context, service: Service) -> str:
+    try:
+        ctx.panel.terminate(service.id)
+    except NoModule:
+        ctx.panel.set_service_status(service.id, "Cancelled")
+        return "Cancelled: its product has no server module"
+    return "terminated"
+
+
+def _done(ctx: Context, row: Cancellation, how: str) -> Outcome:
+    ctx.keep("cancellations", row.key, state="done", reason=how)
+    tell(ctx, row, "cancellation_done")
+    return {"service": row.service_id, "how": how}
+
+
+def tell(ctx: Context, row: Cancellation, message: str, *, suffix: str = "") -> None:
+    """Have the owner of a cancellation told, in the same transaction."""
+    ctx.later(
+        "send_alert",
+        key=f"{row.key}/{message}{suffix}",
+        message=message,
+        service_id=row.service_id,
+        client_id=row.client_id,
+        cancellation=row.key,
+    )
+
+
+def _for_staff(ctx: Context, row: Cancellation, reason: str) -> Exception:
+    ctx.keep("cancellations", row.key, state="staff", reason=reason)
+    return ctx.staff(f"service {row.service_id} was not ended: {reason}")

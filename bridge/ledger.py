@@ -1,0 +1,263 @@
+"""The book and the post that actions are given, over the store and a provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from bridge.billing.model import PaidCharge
+from bridge.events import Event
+from bridge.facts import Amount, invoice_url
+from bridge.hooks.context import Cancellation, Order, Reserved
+from bridge.hooks.send_alert import PASSWORDS
+from bridge.messages import Rendered, Texts
+from bridge.placeholders import split
+from bridge.policies import Company
+from bridge.store import Store, book, inbox
+from bridge.whatsapp import Message, Provider, Receipt
+
+#: A password change that two hookpoints tell of lies within so much time.
+_ONE_CHANGE = timedelta(minutes=10)
+
+
+class StoreBook:
+    """`Book` and `Ledger` over the store; every call sees what is on disk now."""
+
+    def __init__(
+        self, store: Store, company: Company, now: datetime, today: date
+    ) -> None:
+        self._store = store
+        self._company = company
+        self._now = now
+        self._today = today
+        self.take: Callable[[int], list[dict[str, Any]]] = lambda limit: []
+
+    def cancellation(self, key: str) -> Cancellation | None:
+        """Return a cancellation by its key."""
+        with self._store.read() as db:
+            return cancellation_of(book.cancellation(db, key))
+
+    def live_cancellation(self, service_id: int) -> Cancellation | None:
+        """Return the open one of a service."""
+        with self._store.read() as db:
+            return cancellation_of(book.live_cancellation(db, service_id))
+
+    def order(self, id: str) -> Order | None:
+        """Return an ordered upgrade."""
+        with self._store.read() as db:
+            return order_of(book.order(db, id))
+
+    def pending_order(self, service_id: int) -> Order | None:
+        """Return the upgrade of a service that is not over."""
+        with self._store.read() as db:
+            return order_of(book.pending_order(db, service_id))
+
+    def paid_charges(self, service_id: int) -> tuple[PaidCharge, ...]:
+        """Return the upgrade charges paid for a service."""
+        with self._store.read() as db:
+            rows = book.paid_charges(db, service_id)
+        return tuple(PaidCharge(r.service_id, r.charge, r.paid_on) for r in rows)
+
+    def last_price(self, service_id: int) -> tuple[int, str] | None:
+        """Return product and cycle of the last price asked for, within the hour."""
+        since = self._now - timedelta(hours=1)
+        with self._store.read() as db:
+            row = book.last_price(db, service_id, since)
+        if row is None:
+            return None
+        event = inbox.event_of(row)
+        product_id = event.identifier("newproductid")
+        cycle = str(event.value("newproductbillingcycle") or "")
+        return None if product_id is None else (product_id, cycle)
+
+    def same_change(
+        self, event: Event, client_id: int, user_id: int | None
+    ) -> str | None:
+        """Return the event that told of the same password change before this one."""
+        with self._store.read() as db:
+            around = inbox.about(db, client_id, user_id, event.occurred_at)
+        return told_before(event, around)
+
+    def take_group(self, limit: int) -> list[dict[str, Any]]:
+        """Take along the alerts that wait for the same rule and client."""
+        return self.take(limit)
+
+    def reserve(self, key: str, per_hour: int, per_day: int) -> Reserved:
+        """Mark a termination as begun, within the caps."""
+        over, again_at = self._store.write(
+            lambda db: book.reserve(db, key, per_hour, per_day, self._now)
+        )
+        if not over:
+            return Reserved(True)
+        if over == "hour":
+            reason = f"over the cap of {per_hour} terminations an hour: it goes on then"
+            return Reserved(False, again_at, reason)
+        reason = f"over the cap of {per_day} terminations a day"
+        return Reserved(False, None, reason)
+
+    def domain_name(self, domain_id: int) -> tuple[str, int | None] | None:
+        """Return name and owner of a domain seen before."""
+        with self._store.read() as db:
+            return book.domain(db, domain_id)
+
+    def cancellation_view(self, service_id: int) -> dict[str, Any] | None:
+        """Return the newest cancellation of a service for a text."""
+        with self._store.read() as db:
+            row = cancellation_of(book.newest_cancellation(db, service_id))
+        return None if row is None else self._cancellation_fields(row)
+
+    def _cancellation_fields(self, row: Cancellation) -> dict[str, Any]:
+        return cancellation_fields(row, self._today, self._company)
+
+    def upgrade_view(self, event: Event) -> dict[str, Any] | None:
+        """Return the upgrade that an AfterProductUpgrade event is about."""
+        number = event.identifier("upgradeid")
+        if number is None:
+            return None
+        with self._store.read() as db:
+            row = order_of(book.order(db, f"native:{number}"))
+        return None if row is None else upgrade_fields(row, self._company)
+
+
+def told_before(event: Event, around: list[Event]) -> str | None:
+    """Return the earlier-stored half of a pair of password events, or None.
+
+    Two hookpoints that lie next to each other in the panel's order tell of one
+    change; of a pair, the one stored first is the one that alerts.
+    """
+    previous: Event | None = None
+    for one in around:
+        if previous is not None and _pair(previous, one):
+            if event.id in (previous.id, one.id):
+                first = min(previous, one, key=lambda e: e.seq)
+                return None if first.id == event.id else first.id
+            previous = None
+            continue
+        previous = one
+    return None
+
+
+def _pair(one: Event, other: Event) -> bool:
+    both = {one.hookpoint, other.hookpoint}
+    near = other.occurred_at - one.occurred_at <= _ONE_CHANGE
+    return both == set(PASSWORDS) and near
+
+
+def cancellation_of(row: Any) -> Cancellation | None:
+    """Make a Cancellation of a row."""
+    if row is None:
+        return None
+    names = Cancellation.__dataclass_fields__
+    return Cancellation(**{name: getattr(row, name) for name in names})
+
+
+def order_of(row: Any) -> Order | None:
+    """Make an Order of a row."""
+    if row is None:
+        return None
+    return Order(**{name: getattr(row, name) for name in Order.__dataclass_fields__})
+
+
+def cancellation_fields(
+    row: Cancellation, today: date, company: Company
+) -> dict[str, Any]:
+    """Return what a text sees of a cancellation; *today* is the panel's."""
+    owed = [
+        f"{invoice['number'] or invoice['id']}: {invoice_url(company, invoice['id'])}"
+        for invoice in row.owed or []
+    ]
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "ends": row.ends,
+        "requested_on": row.requested_on,
+        "because": row.because,
+        "days_left": max((row.ends - today).days, 0) if row.ends else 0,
+        "owed": ", ".join(owed) or "—",
+    }
+
+
+def upgrade_fields(row: Order, company: Company) -> dict[str, Any]:
+    """Return what a text sees of an upgrade."""
+    invoice = row.invoice_id or 0
+    return {
+        "id": row.id,
+        "service_id": row.service_id,
+        "from_product": row.from_product,
+        "to_product": row.to_product,
+        "cycle": row.cycle,
+        "charge": Amount(row.charge, row.currency),
+        "currency": row.currency,
+        "invoice_id": invoice,
+        "invoice_url": invoice_url(company, invoice) if invoice else "",
+    }
+
+
+class StorePost:
+    """`Post` over the texts and a provider. Remembers what it sent."""
+
+    def __init__(
+        self,
+        texts: Texts,
+        deliver: Callable[[Message], Receipt],
+        provider: Provider,
+        event_id: str,
+    ) -> None:
+        self._texts = texts
+        self._deliver = deliver
+        self._provider = provider
+        self._event_id = event_id
+        self.sent: list[dict[str, Any]] = []
+
+    def render(
+        self, name: str, language: str, variables: Mapping[str, Any]
+    ) -> Rendered:
+        """Return the finished text. Raises TextError."""
+        return self._texts.render(name, language, variables)
+
+    def render_source(
+        self, source: str, language: str, variables: Mapping[str, Any]
+    ) -> str:
+        """Return a text that stands in the map itself, finished."""
+        return self._texts.render_source(source, language, variables)
+
+    def uses(self, name: str) -> set[str]:
+        """Return the variables that a text names."""
+        return {variable for variable, _ in self._texts.uses(name)}
+
+    def uses_source(self, source: str) -> set[str]:
+        """Return the variables that a text of the map names."""
+        parts, _ = split(source)
+        return {part.variable for part in parts if not isinstance(part, str)}
+
+    def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
+        """Send it and return the state the provider confirmed. Raises SendError."""
+        message = Message(
+            to=to,
+            text=text.text,
+            language=text.language,
+            name=text.name,
+            tag=key,
+            event=self._event_id,
+            category=text.category,
+            values=text.values,
+            button=text.button,
+        )
+        receipt = self._deliver(message)
+        state = receipt.states[-1].value
+        self.sent.append(
+            {
+                "key": key,
+                "client_id": client_id,
+                "name": text.name,
+                "language": text.language,
+                "to": to,
+                "text": text.text,
+                "provider": self._provider.name,
+                "provider_id": receipt.id,
+                "state": state,
+                "states": [one.value for one in receipt.states],
+            }
+        )
+        return state

@@ -1,0 +1,226 @@
+"""The bench: everything a job needs, laid out for it from the bridge's parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from bridge.breaker import Breaker
+from bridge.errors import ErrorClass, Reason, RemoteError, SendError
+from bridge.events import Event
+from bridge.facts import Facts, View
+from bridge.hookmap import HookMap, LiveMap
+from bridge.hooks.context import Context
+from bridge.ledger import StoreBook, StorePost, cancellation_fields, upgrade_fields
+from bridge.metrics import Metrics
+from bridge.panel import Panel
+from bridge.sandbox import Expression, compile_when
+from bridge.store import Store, inbox, reports
+from bridge.store.outbox import Finish, Job, NewJob
+from bridge.watching import watch
+from bridge.whatsapp import Message, Provider, Receipt
+
+log = structlog.get_logger("worker")
+
+_compiled = lru_cache(maxsize=512)(compile_when)
+
+
+@dataclass
+class Bench:
+    """The parts that jobs are run with. *now* returns aware UTC.
+
+    *slow_down* blocks until the provider's number may send again.
+    """
+
+    store: Store
+    map: LiveMap
+    panel: Panel
+    provider: Provider
+    now: Callable[[], datetime]
+    zone: ZoneInfo
+    language: str = "es"
+    country: str = "AR"
+    date_format: str = "DD/MM/YYYY"
+    panel_name: str = "whmcs"
+    dry_run: bool = True
+    metrics: Metrics = field(default_factory=Metrics)
+    slow_down: Callable[[], None] = lambda: None
+    panel_circuit: Breaker = field(init=False)
+    provider_circuit: Breaker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.panel_circuit = Breaker(self.panel_name, self.now)
+        self.provider_circuit = Breaker(self.provider.name, self.now)
+
+    def anything_due(self) -> bool:
+        """Look, without writing, whether there is an event or job to take."""
+        with self.store.read() as db:
+            return reports.anything_due(db, self.now())
+
+    def more_than(self, group_key: str, count: int, now: datetime) -> bool:
+        """Tell whether more than *count* alerts of a group wait and are due."""
+        with self.store.read() as db:
+            return reports.group_size(db, group_key, now) > count
+
+    def events_of(self, jobs: list[Job]) -> dict[str, Event]:
+        """Return the events of jobs, by id."""
+        with self.store.read() as db:
+            return inbox.many(db, [job.event_id for job in jobs if job.event_id])
+
+    def context(
+        self,
+        job: Job,
+        event: Event | None,
+        now: datetime,
+        *,
+        panel: Panel | None = None,
+        deliver: Callable[[Message], Receipt] | None = None,
+    ) -> Context:
+        """Return what an action gets for one job."""
+        hookmap = self.map.current
+        watched, calls = watch(
+            panel or self.panel, self.panel_circuit, dry_run=self.dry_run
+        )
+        today = now.astimezone(self.zone).date()
+        book = StoreBook(self.store, hookmap.company, now, today)
+        facts = Facts(
+            event,
+            watched,
+            book,
+            hookmap.company,
+            contact=hookmap.policies.upgrades.contact,
+            language=self.language,
+            client_id=job.parameters.get("client_id"),
+            service_id=job.parameters.get("service_id"),
+            given=self._given(job, book, hookmap, now),
+        )
+        ctx = Context(
+            key=job.key,
+            event=event,
+            facts=facts,
+            panel=watched,
+            book=book,
+            post=StorePost(
+                hookmap.texts,
+                deliver or self.deliver,
+                self.provider,
+                job.event_id or "",
+            ),
+            policies=hookmap.policies,
+            company=hookmap.company,
+            now=now,
+            zone=self.zone,
+            language=self.language,
+            country=self.country,
+            date_format=self.date_format,
+            dry_run=self.dry_run,
+            urgent=job.urgent,
+            attempts=job.attempts,
+            created_at=job.created_at,
+            rule=job.rule,
+            group_key=job.group_key,
+        )
+        ctx.seen["calls"] = calls
+        return ctx
+
+    def _given(
+        self, job: Job, book: StoreBook, hookmap: HookMap, now: datetime
+    ) -> dict[str, Mapping[str, Any]]:
+        """Return the variables that a job brings along."""
+        given: dict[str, Mapping[str, Any]] = {
+            "result": job.parameters.get("_result") or {}
+        }
+        key = job.parameters.get("cancellation")
+        row = book.cancellation(key) if key else None
+        if row is not None:
+            today = now.astimezone(self.zone).date()
+            given["cancellation"] = cancellation_fields(row, today, hookmap.company)
+        id = job.parameters.get("order")
+        order = book.order(id) if id else None
+        if order is not None:
+            given["upgrade"] = upgrade_fields(order, hookmap.company)
+        return given
+
+    def condition(self, ctx: Context, job: Job) -> bool | None:
+        """Return whether the rule's condition holds, None where there is none."""
+        if not job.condition:
+            return None
+        expression = _compiled(job.condition)
+        variables = ctx.facts.variables(root for root, _ in expression.names)
+        ctx.seen["condition"] = values_of(expression, variables)
+        return expression.holds(variables)
+
+    def deliver(self, message: Message) -> Receipt:
+        """Hand one message to the provider, at its rate; dry runs send nothing."""
+        if self.dry_run:
+            return Receipt("dry-run", ())
+        self._enter_provider()
+        self.slow_down()
+        try:
+            receipt = self.provider.send(message)
+        except SendError as error:
+            self._note(error)
+            raise
+        self.provider_circuit.succeeded()
+        self.metrics.messages.labels(self.provider.name, receipt.states[-1].value).inc()
+        return receipt
+
+    def _enter_provider(self) -> None:
+        try:
+            self.provider_circuit.enter()
+        except RemoteError as error:
+            raise SendError(
+                self.provider.name, ErrorClass.HALT, f"held back: {error.detail}"
+            ) from error
+
+    def _note(self, error: SendError) -> None:
+        self.metrics.messages.labels(self.provider.name, error.kind.value).inc()
+        if error.kind is ErrorClass.HALT:
+            locked = RemoteError(
+                error.provider, Reason.DENIED_CREDENTIALS, error.detail
+            )
+            if not self.provider_circuit.open:
+                log.error("provider halted", provider=error.provider, why=error.detail)
+            self.provider_circuit.failed(locked)
+
+    def tell_staff(
+        self, job: Job, finish: Finish, ctx: Context | None, now: datetime
+    ) -> NewJob:
+        """Return the job that tells staff of what waits for them."""
+        policy = self.map.current.policies.staff
+        text = f"[bridge] {job.action} ({job.rule}) waits for a person: {finish.reason}"
+        parameters: dict[str, Any] = {"text": text, "raw": True}
+        action = "log_activity"
+        if policy.ticket_department is not None:
+            action = "open_ticket"
+            parameters |= {
+                "subject": f"[bridge] {job.action} waits for a person",
+                "department": policy.ticket_department,
+            }
+        if ctx is not None and ctx.client_id is not None:
+            parameters["client_id"] = ctx.client_id
+        return NewJob(
+            key=f"{job.key}/staff:{job.epoch}",
+            event_id=job.event_id,
+            action=action,
+            rule=job.rule,
+            run_at=now,
+            parameters=parameters,
+        )
+
+
+def values_of(expression: Expression, variables: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a condition's fields are at the moment, for `events show`."""
+    shown: dict[str, str] = {}
+    for root, name in sorted(expression.names, key=str):
+        view = variables.get(root)
+        if name is None or not isinstance(view, View):
+            continue
+        shown[f"{root}.{name}"] = str(view.fields().get(name, "?"))[:100]
+    return shown

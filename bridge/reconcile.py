@@ -1,0 +1,247 @@
+"""Compare our book with the panel's list, and mend: no hook is lost for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from bridge.billing.model import CancellationRequest, Service
+from bridge.dispatch import apply_job, end_job
+from bridge.errors import Reason, RemoteError
+from bridge.events import Body, Subject
+from bridge.hooks.schedule_cancellation import key_of, terminate_key
+from bridge.preparing import Bench
+from bridge.store import book, inbox, outbox
+from bridge.store.inbox import Accepted
+from bridge.store.outbox import NewJob
+
+log = structlog.get_logger("reconcile")
+
+#: A request younger than this may still be on its way through the book.
+FRESH = timedelta(minutes=15)
+#: Services looked up in one pass, at most; the next pass goes on.
+LOOKED_UP = 300
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing in which book and panel differed. *what* names the mending."""
+
+    what: str
+    service_id: int
+    detail: str
+
+
+@dataclass
+class Report:
+    """What a comparison found; *complete* is false when it stopped at its limit."""
+
+    differences: list[Difference] = field(default_factory=list)
+    compared: int = 0
+    complete: bool = True
+
+
+def reconcile(
+    bench: Bench,
+    *,
+    dry_run: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Report:
+    """Take up requests the book never heard of, withdraw those that vanished.
+
+    Paid and cancelled upgrade invoices are looked for too. Raises RemoteError
+    when the panel cannot be asked: then nothing was changed.
+    """
+    requests = bench.panel.cancellation_requests()
+    report = Report(compared=len(requests))
+    with bench.store.read() as db:
+        live = book.live_cancellations(db)
+        known = book.known_requests(db, [request.id for request in requests])
+        orders = book.open_orders(db)
+    _vanished(bench, report, live, {r.id for r in requests}, dry_run)
+    busy = {row.service_id for row in live}
+    _unheard(bench, report, requests, known, busy, dry_run, progress)
+    _invoices(bench, report, orders, dry_run)
+    _without_a_job(bench, report, live, dry_run)
+    return report
+
+
+def _vanished(
+    bench: Bench, report: Report, live: Any, listed: set[int], dry_run: bool
+) -> None:
+    """Withdraw what the panel does not list any more (its list was complete)."""
+    now = bench.now()
+    for row in live:
+        young = now - row.created_at < FRESH
+        if row.state == "acting" or row.request_id in listed or young:
+            continue
+        detail = f"request {row.request_id} is not on the panel's list any more"
+        report.differences.append(Difference("withdrawn", row.service_id, detail))
+        if not dry_run:
+            bench.store.write(partial(withdraw, row=row, reason=detail, now=now))
+
+
+def withdraw(db: sa.Connection, row: Any, reason: str, now: datetime) -> bool:
+    """Withdraw a cancellation that has not begun, and have its client told."""
+    fresh = book.cancellation(db, row.key)
+    if fresh is None or fresh.state not in ("scheduled", "staff"):
+        return False
+    values = {"state": "withdrawn", "reason": reason}
+    book.keep(db, "cancellations", row.key, values, now)
+    outbox.withdraw(db, [terminate_key(row.key)], reason, now)
+    alert = NewJob(
+        key=f"{row.key}/cancellation_withdrawn",
+        event_id=row.event_id,
+        action="send_alert",
+        rule="cancellation",
+        run_at=now,
+        parameters={
+            "message": "cancellation_withdrawn",
+            "service_id": row.service_id,
+            "client_id": row.client_id,
+            "cancellation": row.key,
+        },
+    )
+    outbox.put(db, [alert], now)
+    return True
+
+
+def _unheard(
+    bench: Bench,
+    report: Report,
+    requests: list[CancellationRequest],
+    known: dict[int, str],
+    busy: set[int],
+    dry_run: bool,
+    progress: Callable[[int, int], None],
+) -> None:
+    news = [r for r in requests if r.id not in known and r.service_id not in busy]
+    if not bench.dry_run:
+        # What was only rehearsed is real now.
+        news += [r for r in requests if known.get(r.id) == "rehearsed"]
+    report.complete = len(news) <= LOOKED_UP
+    for done, request in enumerate(news[:LOOKED_UP], 1):
+        progress(done, len(news))
+        service = _service(bench, request)
+        if service is None or service.ended:
+            if not dry_run:
+                _remember_as_over(bench, request, service)
+            continue
+        detail = f"request {request.id} was never heard of: taken up"
+        report.differences.append(Difference("taken up", service.id, detail))
+        if not dry_run:
+            _take_up(bench, request, service)
+
+
+def _service(bench: Bench, request: CancellationRequest) -> Service | None:
+    try:
+        return bench.panel.service(request.service_id)
+    except RemoteError as error:
+        if error.reason is Reason.NOT_FOUND:
+            return None
+        raise
+
+
+def _remember_as_over(
+    bench: Bench, request: CancellationRequest, service: Service | None
+) -> None:
+    """Keep a request whose service is gone, so that nobody asks about it again."""
+    status = service.status if service else "unknown to the panel"
+    values: dict[str, Any] = {
+        "service_id": request.service_id,
+        "client_id": service.client_id if service else 0,
+        "request_id": request.id,
+        "domain": service.domain if service else "",
+        "product": service.product_name if service else "",
+        "kind": "immediate" if request.immediate else "end_of_period",
+        "requested_on": request.requested_on,
+        "because": "over before the bridge heard of it",
+        "way": "none",
+        "state": "done",
+        "reason": f"the service was {status} already",
+    }
+    key = key_of(request.service_id, request.id)
+    now = bench.now()
+    bench.store.write(lambda db: book.keep(db, "cancellations", key, values, now))
+
+
+def _take_up(bench: Bench, request: CancellationRequest, service: Service) -> None:
+    """Make up for the delivery that never came: it takes the same path."""
+    now = bench.now()
+    kind = "Immediate" if request.immediate else "End of Billing Period"
+    data = {
+        "userid": service.client_id,
+        "relid": service.id,
+        "reason": request.reason,
+        "type": kind,
+    }
+    rehearsed = "" if bench.dry_run else "live-"
+    id = f"reconcile-{rehearsed}{request.id}"
+    made = Accepted(
+        id,
+        bench.panel_name,
+        digest=id,
+        body=Body("CancellationRequest", now, data, {"actor": "client"}),
+        occurred_at=now,
+        subject=Subject(service=service.id, claims=service.client_id),
+    )
+    bench.store.write(lambda db: inbox.put(db, made, now))
+
+
+def _invoices(bench: Bench, report: Report, orders: Any, dry_run: bool) -> None:
+    """Look whether the invoices of ordered upgrades were paid or cancelled."""
+    now = bench.now()
+    for row in orders:
+        try:
+            invoice = bench.panel.invoice(row.invoice_id)
+        except RemoteError as error:
+            if error.reason is Reason.NOT_FOUND:
+                continue
+            raise
+        if invoice.paid:
+            job, what = apply_job(row.id, None, now), "upgrade paid"
+        elif not invoice.counts:
+            job, what = end_job(row.id, None, now), "upgrade ended"
+        else:
+            continue
+        detail = f"invoice {invoice.id} is {invoice.status}"
+        report.differences.append(Difference(what, row.service_id, detail))
+        if not dry_run:
+            bench.store.write(partial(outbox.put, new=[job], now=now))
+
+
+def _without_a_job(bench: Bench, report: Report, live: Any, dry_run: bool) -> None:
+    """See that every scheduled cancellation has the job that will carry it out."""
+    now = bench.now()
+    for row in live:
+        if row.state != "scheduled" or row.at is None:
+            continue
+        job = terminate_job(row)
+        with bench.store.read() as db:
+            there = outbox.state_of(db, job.key)
+        if there is not None:
+            continue
+        detail = f"{row.key} had no job: put in again"
+        report.differences.append(Difference("job put in", row.service_id, detail))
+        if not dry_run:
+            bench.store.write(partial(outbox.put, new=[job], now=now))
+
+
+def terminate_job(row: Any) -> NewJob:
+    """Return the one job that ends the service of a cancellation."""
+    return NewJob(
+        key=terminate_key(row.key),
+        event_id=row.event_id,
+        action="terminate_service",
+        rule="cancellation",
+        run_at=row.at,
+        parameters={"cancellation": row.key},
+        acts=True,
+        client_id=row.client_id,
+    )

@@ -1,0 +1,153 @@
+"""APScheduler: the clock that calls dispatch and worker.
+
+It only ticks. What is due stands in the outbox; a tick that never comes delays
+work and loses nothing, and two leaders do harm to nobody, since claims decide.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+import structlog
+from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from bridge.errors import BridgeError, RemoteError
+from bridge.preparing import Bench
+from bridge.reconcile import reconcile, terminate_job
+from bridge.store import book, outbox, reports
+from bridge.worker import Worker
+
+log = structlog.get_logger("schedule")
+
+#: The leader's lease; another worker takes over when it was not renewed.
+LEASE = timedelta(seconds=45)
+
+
+@dataclass
+class Schedule:
+    """The named ticks of a worker. *on_tick* runs with the map's reload."""
+
+    bench: Bench
+    worker: Worker
+    retention: timedelta
+    on_tick: Callable[[], None] = lambda: None
+    _scheduler: BackgroundScheduler | None = None
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _who: str = field(
+        default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{id(object())}"
+    )
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self.heartbeat()
+        scheduler = BackgroundScheduler(
+            jobstores={"default": MemoryJobStore()},
+            executors={"default": ThreadPoolExecutor(4)},
+            # Defaults of 3.11 drop a tick that starts over a second late and run
+            # missed ones one by one (APScheduler user guide, "Missed job
+            # executions and coalescing").
+            job_defaults={
+                "misfire_grace_time": None,
+                "coalesce": True,
+                "max_instances": 1,
+            },
+            timezone="UTC",
+        )
+        for name, function, seconds in self._ticks():
+            scheduler.add_job(function, "interval", seconds=seconds, id=name, name=name)
+        scheduler.add_listener(_failed, EVENT_JOB_ERROR)
+        scheduler.start()
+        self._scheduler = scheduler
+
+    def _ticks(self) -> list[tuple[str, Callable[[], object], float]]:
+        return [
+            ("outbox", self.worker.wake.set, 1),
+            ("due cancellations", self.due, 30),
+            ("heartbeat", self.heartbeat, 5),
+            ("map reload", self.reload, 2),
+            ("reconcile", self.reconcile, 15 * 60),
+            ("pruning", self.prune, 60 * 60),
+        ]
+
+    @property
+    def alive(self) -> bool:
+        """Whether the scheduler's thread still runs."""
+        scheduler = self._scheduler
+        if scheduler is None:
+            return False
+        thread = getattr(scheduler, "_thread", None)
+        return bool(scheduler.running and thread is not None and thread.is_alive())
+
+    def stop(self) -> None:
+        """Tick no more; wait for a pass that runs."""
+        if self._scheduler is not None:
+            self._scheduler.pause()
+            self._scheduler.shutdown(wait=True)
+        now = self.bench.now()
+        self.bench.store.write(lambda db: book.resign(db, self._who, now))
+
+    def heartbeat(self) -> None:
+        """Say that a worker is there."""
+        now = self.bench.now()
+        self.bench.store.write(lambda db: book.mark(db, "worker", now, who=self._who))
+
+    def reload(self) -> None:
+        """Look at map, texts and keys again."""
+        self.bench.map.refresh()
+        self.on_tick()
+
+    def leads(self) -> bool:
+        """Take or keep the lead among workers: it saves work and nothing more."""
+        now = self.bench.now()
+        return self.bench.store.write(lambda db: book.lead(db, self._who, now, LEASE))
+
+    def due(self) -> None:
+        """Put back the job of a due cancellation that has none, then wake."""
+        if not self.leads():
+            return
+        now = self.bench.now()
+        with self.bench.store.read() as db:
+            rows = reports.due_without_job(db, now)
+        for row in rows:
+            job = terminate_job(row)
+            self.bench.store.write(partial(outbox.put, new=[job], now=now))
+        self.worker.wake.set()
+
+    def reconcile(self) -> None:
+        """Compare with the panel's list, as the leader."""
+        if not self.leads():
+            return
+        try:
+            report = reconcile(self.bench)
+        except RemoteError as error:
+            log.warning("could not compare with the panel", why=str(error))
+            return
+        for difference in report.differences:
+            log.info("difference", what=difference.what, detail=difference.detail)
+        self.worker.wake.set()
+
+    def prune(self) -> None:
+        """Delete what is over and older than the retention, a little at a time."""
+        if not self.leads():
+            return
+        before = self.bench.now() - self.retention
+        while not self._stopped.is_set():
+            if not self.bench.store.write(lambda db: reports.prune(db, before), 30.0):
+                return
+
+
+def _failed(event: JobExecutionEvent) -> None:
+    error = event.exception
+    if isinstance(error, BridgeError):
+        log.warning("tick failed", tick=event.job_id, why=str(error))
+    else:
+        log.error("tick failed", tick=event.job_id, error=type(error).__name__)

@@ -1,0 +1,242 @@
+"""Builds the bridge out of its parts; alone names the adapters."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TextIO
+
+import structlog
+from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate
+
+from bridge import __version__
+from bridge import settings as environment
+from bridge.errors import ConfigError, Problem, StoreUnusable
+from bridge.hookmap import LiveMap
+from bridge.metrics import Metrics
+from bridge.panel import Panel
+from bridge.preparing import Bench
+from bridge.settings import Settings
+from bridge.store import Store, engines, schema
+from bridge.transport import Transport
+from bridge.whatsapp import Provider
+from bridge.whatsapp.console import ConsoleProvider
+from bridge.worker import Worker
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from bridge.schedule import Schedule
+
+log = structlog.get_logger("bridge")
+
+
+def now() -> datetime:
+    """Return the present instant, aware UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Bridge:
+    """A wired bridge; `close` lets go of everything."""
+
+    settings: Settings
+    store: Store
+    map: LiveMap
+    bench: Bench
+    worker: Worker
+    transport: Transport
+    keys: list[bytes]
+    lock: IO[str] | None = None
+    _reload: Callable[[], None] = field(default=lambda: None)
+
+    def app(self) -> Flask:
+        """Build the Flask application."""
+        from bridge.app import Health, create_app
+        from bridge.decisions import Decider
+        from bridge.intake import Door
+
+        decider = Decider(self.bench, self.settings.decision_seconds, self.quick_panel)
+        door = Door(
+            self.settings.panel,
+            self.keys,
+            self.store,
+            self.map,
+            self.bench.now,
+            self.bench.metrics,
+            decider,
+            self.worker.wake.set,
+        )
+        health = Health(self.bench, self.settings.metrics_allow)
+        proxies = self.settings.trusted_proxies
+        return create_app(door, health, trusted_proxies=proxies)
+
+    def schedule(self) -> Schedule:
+        """Build the clock that ticks for the worker."""
+        from bridge.schedule import Schedule
+
+        retention = timedelta(days=self.settings.retention_days)
+        return Schedule(self.bench, self.worker, retention, self.reload_keys)
+
+    def quick_panel(self, seconds: float) -> Panel:
+        """Return the panel with a total deadline of so many seconds."""
+        quick = getattr(self.bench.panel, "with_deadline", None)
+        found: Panel = quick(seconds) if quick else self.bench.panel
+        return found
+
+    def reload_keys(self) -> None:
+        """Take signing secrets that were changed in `.env` or their file."""
+        try:
+            fresh = environment.load(need=True)
+        except ConfigError as error:
+            log.warning("settings not reread", problems=len(error.problems))
+            return
+        if fresh.signing_secrets != self.settings.signing_secrets:
+            self.settings = fresh
+            self.keys[:] = fresh.keys
+            log.info("signing secrets changed", valid=len(self.keys))
+
+    def close(self) -> None:
+        """Let go of database, connections and lock."""
+        self.store.close()
+        self.transport.close()
+        if self.lock is not None:
+            self.lock.close()
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = now,
+    panel: Panel | None = None,
+    provider: Provider | None = None,
+    stream: TextIO | None = None,
+    watch: Callable[[str], None] | None = None,
+) -> Bridge:
+    """Wire a bridge. Raises ConfigError, StoreUnusable, StoreUnavailable.
+
+    The store is migrated first. *watch* hears of commits and calls, for tests
+    that end the process at one.
+    """
+    live = LiveMap(settings.config_dir, on_change=_say)
+    schema.migrate(settings.database_url)
+    store = Store(settings.database_url, readers=8, watch=watch)
+    transport = Transport(
+        pool=settings.workers + 16, total=settings.whmcs_timeout, version=__version__
+    )
+    sender: Any = Watched(transport, watch) if watch else transport
+    found = provider or make_provider(settings, clock, stream)
+    metrics = Metrics()
+    bench = Bench(
+        store=store,
+        map=live,
+        panel=panel or make_panel(settings, sender, clock),
+        provider=found,
+        now=clock,
+        zone=settings.zone,
+        language=settings.language,
+        country=settings.default_country,
+        date_format=settings.whmcs_date_format,
+        panel_name=settings.panel,
+        dry_run=settings.dry_run,
+        metrics=metrics,
+        slow_down=limiter(found.per_second),
+    )
+    worker = Worker(bench, settings.workers)
+    return Bridge(settings, store, live, bench, worker, transport, settings.keys)
+
+
+@dataclass
+class Watched:
+    """A transport that tells before and after each call (for tests)."""
+
+    transport: Transport
+    watch: Callable[[str], None]
+
+    def send(self, call: Any, **how: Any) -> Any:
+        """Send a call, and tell."""
+        self.watch("before call")
+        answer = self.transport.send(call, **how)
+        self.watch("after call")
+        return answer
+
+
+def make_panel(
+    settings: Settings, transport: Any, clock: Callable[[], datetime] = now
+) -> Panel:
+    """Return the client of the configured panel: `bridge/<panel>_client.py`.
+
+    Raises ConfigError where there is none of that name.
+    """
+    name = f"bridge.{settings.panel}_client"
+    try:
+        module = import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        what = f'BRIDGE_PANEL: no client for a panel "{settings.panel}" ({name})'
+        raise ConfigError([Problem("environment", 0, 0, what)]) from error
+    made: Panel = module.from_settings(settings, transport, clock)
+    return made
+
+
+def make_provider(
+    settings: Settings, clock: Callable[[], datetime], stream: TextIO | None = None
+) -> Provider:
+    """Return the configured WhatsApp provider. Raises ConfigError."""
+    name = settings.whatsapp_provider
+    if name == "console":
+        file = settings.whatsapp_console_file
+        return ConsoleProvider(stream or sys.stdout, file, clock)
+    what = f'WHATSAPP_PROVIDER: "{name}" is not part of this version yet; use console'
+    raise ConfigError([Problem("environment", 0, 0, what)])
+
+
+def limiter(per_second: float) -> Callable[[], None]:
+    """Return what blocks until one more message may leave at this rate."""
+    if per_second >= 1000:
+        return lambda: None
+    rate = Rate(max(int(per_second), 1), Duration.SECOND)
+    found = Limiter(InMemoryBucket([rate]))
+
+    def wait() -> None:
+        found.try_acquire("number", blocking=True)
+
+    return wait
+
+
+def own(settings: Settings) -> IO[str] | None:
+    """Take the lock that makes this the one process that owns an SQLite store.
+
+    Raises StoreUnusable when another one holds it. PostgreSQL needs none.
+    """
+    path = engines.file_of(settings.database_url)
+    if path is None:
+        return None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(f"{path}.lock")
+    lock = os.fdopen(os.open(beside, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise StoreUnusable(
+            f"another process owns {path}. On SQLite one process is receiver, worker "
+            "and scheduler (`whmcs-bridge run`); several need PostgreSQL."
+        ) from error
+    return lock
+
+
+def _say(live: LiveMap) -> None:
+    if live.problems:
+        log.error("the new map is bad, the last good one stays in use")
+        for problem in live.problems:
+            log.error("map", problem=str(problem))
+    else:
+        log.info("map in use", version=live.current.version)

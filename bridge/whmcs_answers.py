@@ -124,7 +124,7 @@ def read_invoice(row: Row, zone: ZoneInfo) -> Invoice:
     try:
         got["paid_at"] = moment(got["paid_at"], zone)
     except ValueError as error:
-        raise ValidationError(str(error), "datepaid") from None
+        raise ValidationError({"datepaid": [str(error)]}) from None
     got["lines"] = tuple(InvoiceLine(**line) for line in got.get("lines", ()))
     return Invoice(**got)
 
@@ -146,9 +146,9 @@ def read_request(row: Row) -> CancellationRequest:
     got = _request(row)
     kind = " ".join(got.pop("kind").casefold().split())
     if kind not in ("immediate", "immediately") and not kind.startswith("end of bill"):
-        raise ValidationError("neither immediate nor end of period", "type")
+        raise ValidationError({"type": ["neither immediate nor end of period"]})
     if got["requested_on"] is None:
-        raise ValidationError("not a day", "date")
+        raise ValidationError({"date": ["not a day"]})
     return CancellationRequest(immediate=kind.startswith("imm"), **got)
 
 
@@ -158,4 +158,4 @@ def read_upgrade_price(row: Row) -> tuple[Row, Decimal]:
     try:
         return got, money(got["price"])
     except ValueError as error:
-        raise ValidationError(str(error), "price") from None
+        raise ValidationError({"price": [str(error)]}) from None

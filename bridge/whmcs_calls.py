@@ -22,6 +22,7 @@ SERVICE = "whmcs"
 
 _OURS = frozenset({"action", "identifier", "secret", "accesskey", "responsetype"})
 _LONGEST = 300
+_MOST_READ = 4000
 
 #: Actions whose documented answer has no `result`.
 _WITHOUT_RESULT = frozenset(
@@ -31,7 +32,8 @@ _WITHOUT_RESULT = frozenset(
 #: Actions that hand on whatever the server or registrar module says.
 _MODULE_SPEAKS = re.compile(r"Module[A-Z]|Domain[A-Z]|UpdateClientDomain|AcceptOrder")
 
-# https://docs.whmcs.com/system/general-settings/ and .../authentication/api-credentials
+# https://developers.whmcs.com/api/access-control/ and
+# https://docs.whmcs.com/system/authentication/api-credentials
 _ALLOW_AT = (
     "Configuration > System Settings > General Settings > Security > "
     "API IP Access Restriction"
@@ -193,7 +195,8 @@ class WhmcsApi:
 
     def _fail(self, action: str, answer: Answer, message: str) -> None:
         """Raise what an error message means; see the table at the top."""
-        message = " ".join(clean(message).split()).rstrip(".")
+        message = clean(self._credentials.hide(message)[:_MOST_READ])
+        message = " ".join(message.split()).rstrip(".")
         # "Authentication failed" of a server module is not about our credentials.
         modules = bool(_MODULE_SPEAKS.match(action)) and answer.status == 200
         access = None if modules else _access(action, message)
@@ -204,7 +207,7 @@ class WhmcsApi:
             raise NoModule(SERVICE, told)
         if _NOT_FOUND.fullmatch(message):
             raise RemoteError(SERVICE, Reason.NOT_FOUND, told, sent=False)
-        if answer.status == 429:
+        if answer.status in (429, 503):
             self._check_status(action, answer)
         sent = not _NOTHING_DONE.fullmatch(message)
         raise RemoteError(SERVICE, Reason.REFUSED, told, sent=sent)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from bridge import whmcs_answers as answers
 from bridge.billing.model import Cycle
 from bridge.errors import Reason, RemoteError
+from bridge.settings import Settings
 from bridge.transport import Transport
 from bridge.whmcs_calls import SERVICE, Credentials, Sender, unreadable
 from bridge.whmcs_fields import Row

@@ -32,7 +32,7 @@ _MOMENT = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[ T]([0-9]{2}):([0-9]{2}):([0-9]{2}))?"
 )
 # The second is what PHP makes of a date of zeros.
-_NO_DAY = ("", "0000-00-00", "-0001-11-30")
+_NO_DAY = ("0000-00-00", "-0001-11-30")
 _PLAIN = re.compile(r"[ -%'-~]*")
 
 
@@ -93,7 +93,7 @@ def money(text: str) -> Decimal:
 
 def moment(text: str, zone: ZoneInfo) -> datetime | None:
     """Return the panel's local date and time, aware in its zone; zeros are None."""
-    if text[:10] in _NO_DAY:
+    if not text or text.startswith(_NO_DAY):
         return None
     match = _MOMENT.fullmatch(text)
     if match is None:
@@ -165,9 +165,13 @@ class Day(Field):
 
     def read(self, value: Any) -> date | None:
         """Return the day."""
-        if value is None or (isinstance(value, str) and value[:10] in _NO_DAY):
+        if value is None or value == "":
             return None
-        match = _MOMENT.fullmatch(value) if isinstance(value, str) else None
+        if not isinstance(value, str):
+            raise ValidationError("not a day")
+        if value.startswith(_NO_DAY):
+            return None
+        match = _MOMENT.fullmatch(value)
         if match is None:
             raise ValidationError("not a day")
         try:

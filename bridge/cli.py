@@ -23,7 +23,6 @@ COMMANDS = {
     "check": ("files", "Check map, texts and environment: all problems at once."),
     "schema": ("files", "Print the JSON Schema of the map, for editors."),
     "hooks": ("files", "Known hookpoints, their variables, the rules that use them."),
-    "addon": ("files", "The panel's add-on, ready to upload."),
     "run": ("running", "Receiver, worker and scheduler in one process."),
     "serve": ("running", "Only the receiver (PostgreSQL)."),
     "worker": ("running", "Only worker and scheduler (PostgreSQL)."),
@@ -71,9 +70,8 @@ class Commands(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], COMMANDS, 1)
-            if near and "Did you mean" not in error.message:
-                error.message += f' Did you mean "{near[0]}"?'
-            raise
+            hint = f' Did you mean "{near[0]}"?' if near else ""
+            raise click.UsageError(f'No command "{args[0]}".{hint}', ctx) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -245,7 +245,7 @@ class StorePost:
             button=text.button,
         )
         receipt = self._deliver(message)
-        state = receipt.states[-1].value
+        state = receipt.states[-1].value if receipt.states else "dry run"
         self.sent.append(
             {
                 "key": key,

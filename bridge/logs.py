@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -39,7 +40,9 @@ def configure(level: str = "info", *, terminal: bool | None = None) -> None:
     )
 
 
-def _exception(_logger: Any, _name: str, entry: dict[str, Any]) -> dict[str, Any]:
+def _exception(
+    _logger: Any, _name: str, entry: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
     """Show where an unforeseen error came from; its text may hold anybody's data."""
     if not entry.pop("exc_info", None):
         return entry

@@ -49,6 +49,7 @@ class Bench:
     date_format: str = "DD/MM/YYYY"
     panel_name: str = "whmcs"
     dry_run: bool = True
+    preview: bool = False
     metrics: Metrics = field(default_factory=Metrics)
     slow_down: Callable[[], None] = lambda: None
     panel_circuit: Breaker = field(init=False)
@@ -120,6 +121,7 @@ class Bench:
             country=self.country,
             date_format=self.date_format,
             dry_run=self.dry_run,
+            preview=self.preview,
             urgent=job.urgent,
             attempts=job.attempts,
             created_at=job.created_at,

@@ -156,7 +156,7 @@ def status(as_json: bool) -> None:
 
     settings = environment.load(need=False)
     found = schema.current(settings.database_url)
-    rows = {"schema": found or "none", "newest": schema.newest()}
+    rows: dict[str, Any] = {"schema": found or "none", "newest": schema.newest()}
     if found == schema.newest():
         store = Store(settings.database_url)
         with store.read() as db:

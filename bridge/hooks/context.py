@@ -181,6 +181,7 @@ class Context:
     client_id: int | None = None
     group_key: str | None = None
     grouped: bool = False
+    preview: bool = False
 
     @property
     def today(self) -> date:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from marshmallow import fields, validate
 
-from bridge.billing.model import Cycle, Invoice
+from bridge.billing.model import Cycle, Invoice, Service
 from bridge.billing.upgrades import UpgradeQuote
 from bridge.errors import Rehearsed, Skipped
 from bridge.gather import service_at_least
@@ -52,16 +52,15 @@ def invoice_upgrade(
 
 
 def order_values(
-    ctx: Context, quoted: UpgradeQuote, from_name: str, to_name: str, today: Any
+    service: Service, quoted: UpgradeQuote, to_name: str, now: datetime
 ) -> dict[str, Any]:
     """Return the row of a new order, as the book keeps it."""
-    service = ctx.facts.service
     return {
         "service_id": service.id,
         "client_id": service.client_id,
         "from_product_id": service.product_id,
         "to_product_id": quoted.product_id,
-        "from_product": from_name,
+        "from_product": service.product_name,
         "to_product": to_name,
         "cycle": quoted.cycle.value,
         "charge": quoted.charge,
@@ -72,7 +71,7 @@ def order_values(
         "working": [asdict(line) for line in quoted.lines],
         "native": False,
         "state": "ordered",
-        "created_at": ctx.now,
+        "created_at": now,
     }
 
 
@@ -90,7 +89,7 @@ def _order(ctx: Context, to: int, cycle: str) -> Outcome:
         raise ctx.staff(f"the upgrade is refused ({quoted.refusal}): {quoted.reason}")
     id = order_id(service.id, to, chosen.value, ctx.key)
     to_name = ctx.panel.product(to).name
-    values = order_values(ctx, quoted, service.product_name, to_name, ctx.today)
+    values = order_values(service, quoted, to_name, ctx.now)
     ctx.keep("upgrades", id, **values)
     ctx.later("invoice_upgrade", key=f"upgrade:{id}/invoice", order=id)
     return {"order": id, "invoice": "in the next step", "charge": str(quoted.charge)}

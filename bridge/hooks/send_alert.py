@@ -112,6 +112,9 @@ def _wait_for_the_morning(ctx: Context) -> None:
     if until is not None and alerts.quiet_to is not None:
         ctx.group_key = f"{ctx.rule}/client:{ctx.client_id}"
         hour = alerts.quiet_to.strftime("%H:%M")
+        if ctx.preview:
+            ctx.seen["waits_until"] = hour
+            return
         raise ctx.not_now(f"quiet hours: waits until {hour}", until.astimezone(UTC))
 
 

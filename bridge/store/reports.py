@@ -56,8 +56,12 @@ def list_events(
     since: datetime | None = None,
     hookpoint: str = "",
     ids: Sequence[str] = (),
+    status: str = "",
 ) -> list[Any]:
-    """Return the newest events first."""
+    """Return the newest events first.
+
+    *status* is a state of the event, or one that a job of it is in.
+    """
     query = sa.select(events).order_by(events.c.seq.desc()).limit(limit)
     if since is not None:
         query = query.where(events.c.received_at >= since)
@@ -65,6 +69,11 @@ def list_events(
         query = query.where(events.c.hookpoint == hookpoint)
     if ids:
         query = query.where(events.c.id.in_(ids))
+    if status:
+        of_a_job = sa.exists().where(
+            jobs.c.event_id == events.c.id, jobs.c.state == status
+        )
+        query = query.where(sa.or_(events.c.state == status, of_a_job))
     return list(db.execute(query))
 
 
@@ -179,3 +188,11 @@ def totals(db: sa.Connection) -> dict[str, int]:
         query = sa.select(sa.func.count()).select_from(held)
         found[name] = int(db.execute(query).scalar_one())
     return found
+
+
+def parked_keys(db: sa.Connection, event_ids: Sequence[str] | None) -> list[str]:
+    """Return the keys of parked jobs, of all events or of some."""
+    query = sa.select(jobs.c.key).where(among(jobs.c.state, "parked"))
+    if event_ids is not None:
+        query = query.where(jobs.c.event_id.in_(event_ids))
+    return list(db.execute(query.order_by(jobs.c.created_at)).scalars())

@@ -1,0 +1,263 @@
+"""cancellations and reconcile: what ends when, why that day, and by whose hand."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import click
+import sqlalchemy as sa
+
+from bridge import logs, wiring
+from bridge import settings as environment
+from bridge.commands.events import open_store
+from bridge.commands.shared import show, sure, table, who
+from bridge.hooks.schedule_cancellation import terminate_key
+from bridge.reconcile import reconcile, terminate_job, withdraw
+from bridge.store import book, outbox, reports
+
+_STATES = ("scheduled", "acting", "staff", "done", "withdrawn", "rehearsed")
+
+
+@click.group("cancellations")
+def cancellations_command() -> None:
+    """What ends when, and why that day."""
+
+
+@cancellations_command.command("list")
+@click.option("--state", type=click.Choice(_STATES), multiple=True)
+@click.option("--all", "everything", is_flag=True, help="Those that are over as well.")
+@click.option("--limit", default=200, show_default=True, type=click.IntRange(1))
+@click.option("--json", "as_json", is_flag=True)
+def list_(state: tuple[str, ...], everything: bool, limit: int, as_json: bool) -> None:
+    """List cancellations, the next to end first."""
+    states = state or (() if everything else ("scheduled", "acting", "staff"))
+    store = open_store()
+    with store.read() as db:
+        rows = reports.list_cancellations(db, states=states, limit=limit)
+    store.close()
+    _print(rows, as_json)
+
+
+def _print(rows: list[Any], as_json: bool) -> None:
+    if as_json:
+        return show([entry(row) for row in rows])
+    cells = [
+        [r.id, r.service_id, r.client_id, r.kind, r.ends or "-", r.state, _why(r)]
+        for r in rows
+    ]
+    head = ["id", "service", "client", "kind", "ends", "state", "because"]
+    table(head, cells, "No cancellations.")
+
+
+def entry(row: Any) -> dict[str, Any]:
+    """Return a cancellation as `--json` shows it."""
+    return {
+        "id": row.id,
+        "service_id": row.service_id,
+        "client_id": row.client_id,
+        "kind": row.kind,
+        "ends": row.ends.isoformat() if row.ends else None,
+        "at": row.at.isoformat() if row.at else None,
+        "state": row.state,
+        "because": row.because,
+        "reason": row.reason,
+        "product": row.product,
+        "domain": row.domain,
+        "requested_on": row.requested_on.isoformat(),
+        "request_id": row.request_id,
+        "event": row.event_id,
+    }
+
+
+def _why(row: Any) -> str:
+    return f"{row.because} {row.reason or ''}".strip()
+
+
+@cancellations_command.command("show")
+@click.argument("which")
+@click.option("--json", "as_json", is_flag=True)
+def show_(which: str, as_json: bool) -> None:
+    """Show one cancellation: WHICH is its id or service:<id>."""
+    store = open_store()
+    row = _find(store, which)
+    with store.read() as db:
+        tries = reports.attempts_of(db, [terminate_key(row.key)])
+    store.close()
+    if as_json:
+        return show(entry(row))
+    for name, value in entry(row).items():
+        click.echo(f"{name:>13}: {'-' if value is None else value}")
+    for one in tries[terminate_key(row.key)]:
+        click.echo(f"  try {one.number} at {one.at:%Y-%m-%d %H:%M} UTC: {one.reason}")
+        for call in one.seen.get("calls", []):
+            click.echo(f"    {call}")
+    return None
+
+
+def _find(store: Any, which: str) -> Any:
+    with store.read() as db:
+        row = reports.find_cancellation(db, which)
+    if row is None:
+        store.close()
+        raise click.ClickException(
+            f'No cancellation "{which}": give its id, or service:<id>.'
+        )
+    return row
+
+
+@cancellations_command.command("withdraw")
+@click.argument("which")
+@click.option("--reason", default="withdrawn by staff", show_default=True)
+@click.option("--dry-run", is_flag=True)
+@click.option("--yes", is_flag=True)
+def withdraw_(which: str, reason: str, dry_run: bool, yes: bool) -> None:
+    """Withdraw a cancellation that has not run; the client is told."""
+    store = open_store()
+    row = _find(store, which)
+    if row.state not in ("scheduled", "staff"):
+        store.close()
+        raise click.ClickException(f"It is {row.state}: there is nothing to withdraw.")
+    what = f"{row.product} (service {row.service_id}), which would end {row.ends}"
+    if dry_run:
+        store.close()
+        click.echo(f"would withdraw: {what}")
+        return
+    if not yes:
+        click.confirm(f"Withdraw {what}?", abort=True, err=True)
+    now = datetime.now(UTC)
+
+    def change(db: sa.Connection) -> bool:
+        book.note(db, now, who(), "withdraw", row.key, reason=reason)
+        return withdraw(db, row, reason, now)
+
+    done = store.write(change)
+    store.close()
+    if not done:
+        raise click.ClickException("It began to run meanwhile: it was not withdrawn.")
+    click.echo(f"Withdrawn: {what}. The client will be told.")
+    click.echo(
+        "The panel still lists the request; delete it there too, so that staff are "
+        "not misled.",
+        err=True,
+    )
+
+
+@cancellations_command.command("run")
+@click.argument("which")
+@click.option("--dry-run", is_flag=True)
+@click.option("--yes", is_flag=True)
+def run(which: str, dry_run: bool, yes: bool) -> None:
+    """Carry one out now, whatever its day; everything is looked up first."""
+    settings = environment.load()
+    logs.configure("error")
+    bridge = wiring.build(settings)
+    try:
+        row = _find(bridge.store, which)
+        if row.state not in ("scheduled", "staff", "acting"):
+            raise click.ClickException(f"It is {row.state}: there is nothing to run.")
+        what = f"{row.product} (service {row.service_id}, client {row.client_id})"
+        if dry_run:
+            click.echo(f"would end now: {what}")
+            return
+        if not yes:
+            click.confirm(
+                f"End {what} now? It cannot be reversed.", abort=True, err=True
+            )
+        _run_now(bridge, row)
+    finally:
+        bridge.close()
+
+
+def _run_now(bridge: Any, row: Any) -> None:
+    now = bridge.bench.now()
+    key = terminate_key(row.key)
+    today = now.astimezone(bridge.settings.zone).date()
+
+    def due(db: sa.Connection) -> None:
+        book.note(db, now, who(), "run", row.key, ends=str(row.ends))
+        values = {"at": now, "ends": today, "state": "scheduled", "kind": "immediate"}
+        if row.state == "acting":
+            values.pop("state")
+        book.keep(db, "cancellations", row.key, values, now)
+        fresh = book.cancellation(db, row.key)
+        outbox.put(db, [terminate_job(fresh)], now)
+        outbox.again(db, now, keys=[key])
+        outbox.move(db, key, now)
+
+    bridge.store.write(due)
+    finish = bridge.worker.run_one(key)
+    if finish is None:
+        click.echo("A running bridge took it; see `cancellations show`.")
+        return
+    told = finish.reason or (finish.outcome or {}).get("how", "")
+    click.echo(f"{finish.state}: {told}")
+    if finish.state not in ("done", "rehearsed"):
+        sys.exit(1)
+
+
+@cancellations_command.command("due")
+@click.option("--as-of", required=True, help="A date (its whole day) or an ISO time.")
+@click.option("--json", "as_json", is_flag=True)
+def due(as_of: str, as_json: bool) -> None:
+    """Show what will have ended by then."""
+    settings = environment.load(need=False)
+    moment = _as_of(as_of, settings.zone)
+    store = open_store()
+    with store.read() as db:
+        rows = reports.due_cancellations(db, moment)
+    store.close()
+    _print(rows, as_json)
+
+
+def _as_of(text: str, zone: Any) -> datetime:
+    try:
+        if len(text) == 10:
+            day = date.fromisoformat(text) + timedelta(days=1)
+            return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
+        found = datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(
+            f'"{text}" is no date (YYYY-MM-DD) or ISO time', param_hint="--as-of"
+        ) from error
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=zone)
+    return found.astimezone(UTC)
+
+
+@click.command("reconcile")
+@click.option("--dry-run", is_flag=True, help="Show the differences, change nothing.")
+@click.option("--yes", is_flag=True)
+@click.option("--json", "as_json", is_flag=True)
+def reconcile_command(dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Compare the book with the panel's list of requests, and mend."""
+    settings = environment.load()
+    logs.configure("error")
+    bridge = wiring.build(settings)
+    try:
+        if not dry_run and not yes:
+            count = len(reconcile(bridge.bench, dry_run=True).differences)
+            sure(count, "cancellations", yes)
+        report = reconcile(bridge.bench, dry_run=dry_run, progress=_progress)
+    finally:
+        bridge.close()
+    if as_json:
+        return show(
+            {
+                "compared": report.compared,
+                "complete": report.complete,
+                "differences": [vars(one) for one in report.differences],
+            }
+        )
+    rows = [[one.what, one.service_id, one.detail] for one in report.differences]
+    table(["what", "service", "detail"], rows, "No differences.")
+    click.echo(f"{report.compared} requests compared.", err=True)
+    if not report.complete:
+        click.echo("There are more: run it again, or wait 15 minutes.", err=True)
+    return None
+
+
+def _progress(done: int, total: int) -> None:
+    if sys.stderr.isatty() and (done % 10 == 0 or done == total):
+        click.echo(f"\rlooking at services: {done}/{total}", nl=done == total, err=True)

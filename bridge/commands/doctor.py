@@ -1,0 +1,236 @@
+"""doctor and notify: whether everything outside is as it should be."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bridge import logs, wiring
+from bridge import settings as environment
+from bridge.commands.shared import show
+from bridge.errors import BridgeError, ConfigError, Reason, RemoteError
+from bridge.settings import Settings
+
+_LIMIT = 300
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: *level* is ok, warning or error."""
+
+    level: str
+    about: str
+    what: str
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True)
+def doctor_command(as_json: bool) -> None:
+    """Look at settings, map, store, panel, permissions, clock and provider."""
+    logs.configure("error")
+    found: list[Finding] = []
+    unreachable = _examine(found.append)
+    if as_json:
+        show([vars(one) for one in found])
+    else:
+        marks = {"ok": "✓", "warning": "!", "error": "✗"}
+        for one in found:
+            click.echo(f"{marks[one.level]} {one.about}: {one.what}")
+    if unreachable:
+        sys.exit(4)
+    if any(one.level == "error" for one in found):
+        sys.exit(1)
+
+
+def _examine(say: Callable[[Finding], None]) -> bool:
+    try:
+        settings = environment.load()
+    except ConfigError as error:
+        for problem in error.problems:
+            say(Finding("error", "settings", problem.what))
+        return False
+    say(Finding("ok", "settings", "complete"))
+    if settings.dry_run:
+        what = "on: nothing is sent or changed (BRIDGE_DRY_RUN)"
+        say(Finding("warning", "dry run", what))
+    _map(settings, say)
+    _store(settings, say)
+    _provider(settings, say)
+    return _panel(settings, say)
+
+
+def _map(settings: Settings, say: Callable[[Finding], None]) -> None:
+    from bridge.hookmap import load_map
+
+    try:
+        found = load_map(Path(settings.config_dir))
+    except ConfigError as error:
+        count = len(error.problems)
+        say(Finding("error", "map", f"{count} problems: `whmcs-bridge check`"))
+        return
+    rules = sum(len(some) for some in found.rules.values())
+    say(Finding("ok", "map", f"{rules} rules, version {found.version}"))
+    if "example" in found.company.client_area:
+        what = "company.client_area still is the example's: links would lead nowhere"
+        say(Finding("warning", "map", what))
+
+
+def _store(settings: Settings, say: Callable[[Finding], None]) -> None:
+    from bridge.store import schema
+
+    try:
+        found = schema.current(settings.database_url)
+    except BridgeError as error:
+        say(Finding("error", "store", str(error)))
+        return
+    if found is None:
+        say(Finding("ok", "store", "empty; made at the first start"))
+    elif found != schema.newest():
+        say(Finding("warning", "store", "older schema: `whmcs-bridge db upgrade`"))
+    else:
+        say(Finding("ok", "store", f"schema {found}"))
+
+
+def _provider(settings: Settings, say: Callable[[Finding], None]) -> None:
+    try:
+        provider = wiring.make_provider(settings, wiring.now)
+    except ConfigError as error:
+        say(Finding("error", "whatsapp", str(error)))
+        return
+    if provider.name == "console":
+        what = "console: messages are printed, nobody receives them"
+        say(Finding("warning", "whatsapp", what))
+    else:
+        say(Finding("ok", "whatsapp", provider.name))
+
+
+def _panel(settings: Settings, say: Callable[[Finding], None]) -> bool:
+    """Return whether the panel could not be reached."""
+    from bridge.transport import Transport
+
+    transport = Transport(pool=1, total=settings.whmcs_timeout)
+    panel: Any = wiring.make_panel(settings, transport)
+    try:
+        say(
+            Finding(
+                "ok", "panel", f"version {panel.version()}, address and login taken"
+            )
+        )
+    except RemoteError as error:
+        say(Finding("error", "panel", str(error)))
+        return error.reason in (Reason.UNREACHABLE, Reason.RATE_LIMITED)
+    _permissions(panel, say)
+    _automation(panel, say)
+    _skew(settings, transport, say)
+    return False
+
+
+def _permissions(panel: Any, say: Callable[[Finding], None]) -> None:
+    """Ask every reading action about something that is not there."""
+    questions: dict[str, Callable[[], Any]] = {
+        "GetClientsDetails": lambda: panel.client(2**31 - 1),
+        "GetUsers": lambda: panel.call("GetUsers", limitnum=1),
+        "GetClientsProducts": lambda: panel.service(2**31 - 1),
+        "GetProducts": lambda: panel.product(2**31 - 1),
+        "GetInvoices": lambda: panel.call("GetInvoices", limitnum=1),
+        "GetInvoice": lambda: panel.invoice(2**31 - 1),
+        "GetCancelledPackages": lambda: panel.call("GetCancelledPackages", limitnum=1),
+        "GetClientsDomains": lambda: panel.domain(2**31 - 1),
+        "GetQuotes": lambda: panel.quote(2**31 - 1),
+        "GetConfigurationValue": lambda: panel.setting("DateFormat"),
+    }
+    denied = []
+    for action, ask in questions.items():
+        try:
+            ask()
+        except RemoteError as error:
+            if error.reason is Reason.MISSING_PERMISSION:
+                denied.append(action)
+    if denied:
+        what = f"the API role does not allow {', '.join(denied)}"
+        say(Finding("error", "permissions", what))
+    else:
+        say(Finding("ok", "permissions", "all reading actions are allowed"))
+    writes = sorted(set(panel.actions) - set(questions) - {"WhmcsDetails"})
+    what = f"not tried, since they change something: {', '.join(writes)}"
+    say(Finding("ok", "permissions", what))
+
+
+def _automation(panel: Any, say: Callable[[Finding], None]) -> None:
+    """See that the panel does not end services by itself as well."""
+    try:
+        value = panel.setting("AutoCancellationRequests")
+    except RemoteError:
+        what = (
+            "could not be read. See that Automation Settings > Cancellation Requests "
+            "is off: only one may end services"
+        )
+        say(Finding("warning", "cancellations", what))
+        return
+    if value.casefold() in ("on", "1", "true", "yes"):
+        what = (
+            "the panel's own automation is ON: it would end services by other rules. "
+            "Switch Automation Settings > Cancellation Requests off"
+        )
+        say(Finding("error", "cancellations", what))
+    else:
+        say(Finding("ok", "cancellations", "the panel's own automation is off"))
+
+
+def _skew(settings: Settings, transport: Any, say: Callable[[Finding], None]) -> None:
+    """Compare our clock with the panel's `Date` header."""
+    from email.utils import parsedate_to_datetime
+
+    from bridge.transport import Call
+
+    try:
+        call = Call("GET", f"{settings.whmcs_url}/", {}, b"")
+        answer = transport.send(call, service="panel")
+        told = {k.casefold(): v for k, v in answer.headers.items()}.get("date", "")
+        off = (datetime.now(UTC) - parsedate_to_datetime(told)).total_seconds()
+    except (RemoteError, ValueError, TypeError):
+        say(Finding("warning", "clock", "the panel does not tell its time"))
+        return
+    level = "error" if abs(off) > _LIMIT else "ok" if abs(off) < 60 else "warning"
+    what = f"{off:+.0f} s from the panel's (deliveries may be {_LIMIT} s off)"
+    say(Finding(level, "clock", what))
+
+
+@click.group("notify")
+def notify_command() -> None:
+    """Look whether messages arrive."""
+
+
+@notify_command.command("test")
+@click.option("--to", "number", required=True, help="A number with its country.")
+@click.option("--dry-run", is_flag=True)
+def test(number: str, dry_run: bool) -> None:
+    """Send one message to a number, through the configured provider."""
+    from bridge.errors import SendError
+    from bridge.whatsapp import Message
+    from bridge.whatsapp.phones import explain, normalise
+
+    settings = environment.load(need=False)
+    to = normalise(number, settings.default_country)
+    if to is None:
+        why = explain(number, settings.default_country)
+        raise click.BadParameter(why, param_hint="--to")
+    provider = wiring.make_provider(settings, wiring.now)
+    text = "Mensaje de prueba del puente. / A test message of the bridge."
+    if dry_run or settings.dry_run:
+        click.echo(f"would send to {to} through {provider.name}: {text}")
+        if settings.dry_run and not dry_run:
+            click.echo("(BRIDGE_DRY_RUN is true.)", err=True)
+        return
+    message = Message(to, text, settings.language, "test", "notify-test")
+    try:
+        receipt = provider.send(message)
+    except SendError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{receipt.states[-1].value}, id {receipt.id}")

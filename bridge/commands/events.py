@@ -1,0 +1,306 @@
+"""events: what came in, what became of it, and the failed steps again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import sqlalchemy as sa
+
+from bridge import settings as environment
+from bridge.commands.shared import show, sure, table, who
+from bridge.events import Body, Event, subject
+from bridge.store import Store, book, inbox, outbox, reports, schema
+from bridge.store.inbox import Accepted
+
+
+def open_store() -> Store:
+    """Open the configured store for a command; its schema is brought up first."""
+    settings = environment.load(need=False)
+    schema.migrate(settings.database_url)
+    return Store(settings.database_url, readers=2)
+
+
+def moment(text: str) -> datetime:
+    """Read a date or an ISO time; one without a zone is the panel's."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f'"{text}" is no date or ISO time') from error
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=environment.load(need=False).zone)
+    return found.astimezone(UTC)
+
+
+@click.group("events")
+def events_command() -> None:
+    """What came in, and what became of it."""
+
+
+@events_command.command("list")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10000))
+@click.option("--since", help="A date or ISO time.")
+@click.option("--status", help="Only events in this state, as parked.")
+@click.option("--hookpoint", default="", help="Only this hookpoint.")
+@click.option("--json", "as_json", is_flag=True)
+def list_(
+    limit: int, since: str | None, status: str | None, hookpoint: str, as_json: bool
+) -> None:
+    """List events, the newest first, with one sentence of reason each."""
+    store = open_store()
+    with store.read() as db:
+        rows = reports.list_events(
+            db,
+            limit=limit,
+            since=moment(since) if since else None,
+            hookpoint=hookpoint,
+            status=status or "",
+        )
+        jobs = reports.jobs_of(db, [row.id for row in rows])
+    store.close()
+    found = [_brief(row, jobs[row.id]) for row in rows]
+    if as_json:
+        return show(found)
+    shown = [
+        [f["received_at"][:19], f["id"], f["hookpoint"], f["state"], f["reason"]]
+        for f in found
+    ]
+    table(["received (UTC)", "id", "hookpoint", "state", "reason"], shown, "No events.")
+
+
+def _brief(row: Any, jobs: list[Any]) -> dict[str, Any]:
+    state, reason = summary(row, jobs)
+    return {
+        "id": row.id,
+        "hookpoint": row.hookpoint,
+        "received_at": row.received_at.isoformat(),
+        "state": state,
+        "reason": reason,
+        "map": row.map_version,
+    }
+
+
+_WORST = ("parked", "running", "waiting", "rehearsed", "done", "skipped", "withdrawn")
+
+
+def summary(row: Any, jobs: list[Any]) -> tuple[str, str]:
+    """Return an event's state (that of its most urgent job) and why, in a sentence."""
+    if row.state in ("no rule", "decided") or not jobs:
+        return row.state, row.reason or ""
+    for state in _WORST:
+        for job in jobs:
+            if job.state == state:
+                return state, job.reason or _did(job)
+    return row.state, row.reason or ""
+
+
+def _did(job: Any) -> str:
+    outcome = job.outcome or {}
+    if job.action == "send_alert" and job.state == "done":
+        return (
+            f"{outcome.get('message')} to {outcome.get('to')}: {outcome.get('state')}"
+        )
+    if job.state in ("waiting", "running"):
+        return f"{job.action}: {job.state}"
+    told = ", ".join(f"{k} {v}" for k, v in outcome.items())
+    return f"{job.action}: {told}" if told else job.action
+
+
+@events_command.command("show")
+@click.argument("id")
+@click.option("--json", "as_json", is_flag=True)
+def show_(id: str, as_json: bool) -> None:
+    """Show everything about one event: rules, conditions, tries, calls, texts."""
+    store = open_store()
+    found = describe(store, id)
+    store.close()
+    if found is None:
+        raise click.ClickException(f'There is no event "{id}".')
+    if as_json:
+        return show(found)
+    _tell(found)
+    return None
+
+
+def describe(store: Store, id: str) -> dict[str, Any] | None:
+    """Return what became of an event, ready to be shown."""
+    with store.read() as db:
+        rows = reports.list_events(db, ids=[id], limit=1)
+        if not rows:
+            return None
+        row = rows[0]
+        jobs = reports.jobs_of(db, [id])[id]
+        tries = reports.attempts_of(db, [job.key for job in jobs])
+        sent = reports.messages_of(db, id)
+    state, reason = summary(row, jobs)
+    return {
+        "id": row.id,
+        "hookpoint": row.hookpoint,
+        "state": state,
+        "reason": reason,
+        "received_at": row.received_at,
+        "occurred_at": row.occurred_at,
+        "data": row.data,
+        "context": row.context,
+        "map": row.map_version,
+        "conflicts": row.conflicts,
+        "answer": row.answer,
+        "jobs": [_job(job, tries[job.key]) for job in jobs],
+        "messages": [
+            {"to": m.to, "text": m.text, "state": m.state, "name": m.name} for m in sent
+        ],
+    }
+
+
+def _job(job: Any, tries: list[Any]) -> dict[str, Any]:
+    return {
+        "key": job.key,
+        "rule": job.rule,
+        "action": job.action,
+        "state": job.state,
+        "reason": job.reason or _did(job),
+        "when": job.condition,
+        "attempts": job.attempts,
+        "next_at": job.run_at if job.state in ("waiting", "running") else None,
+        "outcome": job.outcome,
+        "tries": [
+            {
+                "number": one.number,
+                "at": one.at,
+                "state": one.state,
+                "reason": one.reason,
+            }
+            | one.seen
+            for one in tries
+        ],
+    }
+
+
+def _tell(found: dict[str, Any]) -> None:
+    click.echo(f"{found['hookpoint']}  {found['id']}")
+    click.echo(
+        f"received {found['received_at']:%Y-%m-%d %H:%M:%S} UTC, map {found['map']}"
+    )
+    click.echo(f"{found['state']}: {found['reason']}")
+    if found["conflicts"]:
+        click.echo(f"The same id came {found['conflicts']} times with another body.")
+    if found["answer"] is not None:
+        click.echo(f"answered: {found['answer'].get('return')}")
+    click.echo(f"data: {found['data']}")
+    if found["context"]:
+        click.echo(f"context: {found['context']}")
+    for job in found["jobs"]:
+        click.echo(
+            f"\n{job['action']} ({job['rule']}): {job['state']}: {job['reason']}"
+        )
+        if job["next_at"]:
+            click.echo(f"  next at {job['next_at']:%Y-%m-%d %H:%M:%S} UTC")
+        if job["when"]:
+            click.echo(f"  when: {job['when']}")
+        for one in job["tries"]:
+            why = f": {one['reason']}" if one["reason"] else ""
+            click.echo(
+                f"  try {one['number']} at {one['at']:%H:%M:%S}: {one['state']}{why}"
+            )
+            for name, value in (one.get("condition") or {}).items():
+                click.echo(f"    {name} = {value}")
+            for call in one.get("calls") or []:
+                click.echo(f"    {call}")
+    for message in found["messages"]:
+        click.echo(f"\nto {message['to']} ({message['name']}): {message['state']}")
+        for line in message["text"].splitlines():
+            click.echo(f"  | {line}")
+
+
+@events_command.command("retry")
+@click.argument("ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every parked job.")
+@click.option("--dry-run", is_flag=True, help="Only say what would run again.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def retry(ids: tuple[str, ...], everything: bool, dry_run: bool, yes: bool) -> None:
+    """Run the failed steps of events again, with fresh attempts."""
+    if not ids and not everything:
+        raise click.UsageError("Name events, or say --all.")
+    store = open_store()
+    with store.read() as db:
+        keys = reports.parked_keys(db, ids if ids else None)
+    if not keys:
+        store.close()
+        click.echo("Nothing is parked there.", err=True)
+        return
+    if dry_run:
+        store.close()
+        for key in keys:
+            click.echo(f"would run again: {key}")
+        return
+    sure(len(keys), "jobs", yes)
+    now = datetime.now(UTC)
+
+    def again(db: sa.Connection) -> int:
+        book.note(db, now, who(), "retry", ", ".join(ids) or "all", jobs=keys)
+        return outbox.again(db, now, keys=keys)
+
+    count = store.write(again)
+    store.close()
+    click.echo(
+        f"{count} job{'s' * (count != 1)} will run again, by the running bridge."
+    )
+
+
+@events_command.command("replay")
+@click.argument("ids", nargs=-1)
+@click.option("--since", help="A date or ISO time.")
+@click.option("--status", help="Only events in this state.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be replayed.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def replay(
+    ids: tuple[str, ...],
+    since: str | None,
+    status: str | None,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Send events through today's map once more, as new events."""
+    if not ids and not since:
+        raise click.UsageError("Name events, or say --since.")
+    store = open_store()
+    with store.read() as db:
+        rows = reports.list_events(
+            db,
+            ids=ids,
+            since=moment(since) if since else None,
+            status=status or "",
+            limit=100_000,
+        )
+        events = [inbox.event_of(row) for row in reversed(rows) if row.answer is None]
+    if dry_run:
+        for event in events:
+            click.echo(f"would replay: {event.id} ({event.hookpoint})")
+        store.close()
+        return
+    sure(len(events), "events", yes)
+    now = datetime.now(UTC)
+    for event in events:
+        store.write(lambda db, event=event: _again(db, event, now))  # type: ignore[misc]
+    store.close()
+    missing = set(ids) - {event.id for event in events}
+    for id in sorted(missing):
+        click.echo(f'There is no event "{id}" to replay.', err=True)
+    click.echo(f"{len(events)} event{'s' * (len(events) != 1)} put in again.")
+    if missing:
+        raise SystemExit(1)
+
+
+def _again(db: sa.Connection, event: Event, now: datetime) -> str:
+    id = f"{event.id[:200]}~{now:%Y%m%dT%H%M%S%f}"
+    book.note(db, now, who(), "replay", event.id, new=id)
+    made = Accepted(
+        id,
+        event.panel,
+        digest=id,
+        body=Body(event.hookpoint, event.occurred_at, event.data, event.context),
+        occurred_at=event.occurred_at,
+        subject=subject(event),
+    )
+    return inbox.put(db, made, now)

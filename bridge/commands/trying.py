@@ -1,0 +1,242 @@
+"""try and trigger: what the map would do; a delivery made by hand."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bridge import logs
+from bridge import settings as environment
+from bridge.commands.shared import show
+from bridge.errors import BridgeError
+from bridge.events import Event, catalogue, read_body
+from bridge.settings import Settings
+
+_fixture = click.option(
+    "--fixture",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A JSON file with the delivery's body, or its data alone.",
+)
+_set = click.option(
+    "--set",
+    "pairs",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A field; params.x nests.",
+)
+
+
+@click.command("try")
+@click.argument("hookpoint")
+@_fixture
+@_set
+@click.option("--sample", is_flag=True, help="Use made-up clients; ask no panel.")
+@click.option("--json", "as_json", is_flag=True)
+def try_command(
+    hookpoint: str,
+    fixture: Path | None,
+    pairs: tuple[str, ...],
+    sample: bool,
+    as_json: bool,
+) -> None:
+    """Show what the active map would do with HOOKPOINT, to whom, in which words.
+
+    Nothing is sent and nothing is changed. Without a configured panel, or with
+    --sample, clients and invoices are made up.
+    """
+    _known(hookpoint)
+    logs.configure("error")
+    settings = environment.load(need=False)
+    body = _body(hookpoint, fixture, pairs)
+    sample = sample or not settings.whmcs_url
+    if sample and not as_json:
+        click.echo("Clients and invoices below are made up (no panel asked).", err=True)
+    found = _preview(settings, hookpoint, body, sample)
+    if as_json:
+        show(found)
+    else:
+        _tell(found)
+    if any(job["state"] == "parked" for job in found["jobs"]):
+        sys.exit(1)
+
+
+def _known(hookpoint: str) -> None:
+    from difflib import get_close_matches
+
+    if hookpoint not in catalogue():
+        near = get_close_matches(hookpoint, catalogue(), 1)
+        hint = f' Did you mean "{near[0]}"?' if near else ""
+        raise click.UsageError(f'WHMCS documents no hookpoint "{hookpoint}".{hint}')
+
+
+def _body(
+    hookpoint: str, fixture: Path | None, pairs: tuple[str, ...]
+) -> dict[str, Any]:
+    document: dict[str, Any] = {"data": sample_data(hookpoint), "context": {}}
+    if fixture is not None:
+        try:
+            read = json.loads(fixture.read_text(encoding="utf-8"))
+        except (ValueError, UnicodeDecodeError) as error:
+            raise click.ClickException(f"{fixture}: not JSON: {error}") from error
+        if not isinstance(read, dict):
+            raise click.ClickException(f"{fixture}: must hold a JSON object")
+        document = read if isinstance(read.get("data"), dict) else {"data": read}
+    document["type"] = hookpoint
+    document.setdefault("timestamp", datetime.now(UTC).isoformat())
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise click.UsageError(f'--set takes KEY=VALUE, not "{pair}"')
+        _put(document, key, value)
+    return document
+
+
+def _put(document: dict[str, Any], key: str, value: str) -> None:
+    holder, leaf = document.setdefault("data", {}), key
+    if key.startswith("context."):
+        holder, leaf = document.setdefault("context", {}), key.removeprefix("context.")
+    while "." in leaf:
+        head, _, leaf = leaf.partition(".")
+        holder = holder.setdefault(head, {})
+    try:
+        holder[leaf] = json.loads(value)
+    except ValueError:
+        holder[leaf] = value
+
+
+_WORDS = {
+    "status": "Delivered",
+    "type": "End of Billing Period",
+    "newproductbillingcycle": "annually",
+    "oldproductid": 21,
+    "newproductid": 22,
+    "pid": 22,
+}
+_REMINDER = {"type": "reminder"}
+
+
+def sample_data(hookpoint: str) -> dict[str, Any]:
+    """Return data as the hookpoint may carry it: every id is 1."""
+    data: dict[str, Any] = {}
+    for name, kind in catalogue()[hookpoint].fields.items():
+        holder, _, leaf = name.rpartition(".")
+        value: Any = _WORDS.get(leaf, 1 if kind == "int" or leaf.endswith("id") else "")
+        if hookpoint == "InvoicePaymentReminder":
+            value = _REMINDER.get(leaf, value)
+        (data.setdefault(holder, {}) if holder else data)[leaf] = value
+    return data
+
+
+def _preview(
+    settings: Settings, hookpoint: str, body: dict[str, Any], sample: bool
+) -> dict[str, Any]:
+    """Run the real path on a store of its own, dry."""
+    from dataclasses import replace
+
+    from bridge import wiring
+    from bridge.samples import SamplePanel
+
+    with tempfile.TemporaryDirectory(prefix="whmcs-bridge-") as scratch:
+        url = f"sqlite:///{scratch}/try.db"
+        own = replace(
+            settings, database_url=url, dry_run=True, whatsapp_provider="console"
+        )
+        today = wiring.now().astimezone(settings.zone).date()
+        immediate = str(body["data"].get("type", "")).casefold() == "immediate"
+        panel: Any = SamplePanel(today, immediate=immediate) if sample else None
+        bridge = wiring.build(own, panel=panel)
+        bridge.bench.preview = True
+        try:
+            return _outcome(bridge, hookpoint, body)
+        finally:
+            bridge.close()
+
+
+def _outcome(bridge: Any, hookpoint: str, body: dict[str, Any]) -> dict[str, Any]:
+    from bridge.commands.events import describe
+    from bridge.decisions import Decider
+    from bridge.events import subject
+    from bridge.store import inbox
+    from bridge.store.inbox import Accepted
+
+    now = bridge.bench.now()
+    id = f"try-{uuid.uuid4()}"
+    read = read_body(json.dumps(body).encode())
+    event = Event(id, "whmcs", hookpoint, read.data, read.context, now, now)
+    accepted = Accepted(id, "whmcs", id, read, now, subject(event))
+    hookmap = bridge.map.current
+    if hookpoint in hookmap.decisions:
+        Decider(bridge.bench, 10.0).decide(accepted, now)
+    else:
+        bridge.store.write(lambda db: inbox.put(db, accepted, now))
+        bridge.worker.drain(200)
+    found = describe(bridge.store, id)
+    if found is None:
+        raise BridgeError("the preview was not kept")
+    found["warnings"] = [str(problem) for problem in hookmap.warnings]
+    return found
+
+
+def _tell(found: dict[str, Any]) -> None:
+    click.echo(f"{found['hookpoint']}: {found['state']}: {found['reason']}")
+    if found["answer"] is not None:
+        click.echo(f"answers: {json.dumps(found['answer']['return'])}")
+    for job in found["jobs"]:
+        click.echo(f"\n{job['rule']}: {job['action']}: {job['state']}: {job['reason']}")
+        if job["when"]:
+            click.echo(f"  when: {job['when']}")
+        for one in job["tries"]:
+            if one.get("waits_until"):
+                click.echo(f"  quiet hours: it would wait until {one['waits_until']}")
+            for name, value in (one.get("condition") or {}).items():
+                click.echo(f"    {name} = {value}")
+    for message in found["messages"]:
+        click.echo(f"\nto {message['to']} ({message['name']}):")
+        for line in message["text"].splitlines():
+            click.echo(f"  | {line}")
+
+
+@click.command("trigger")
+@click.argument("hookpoint")
+@_fixture
+@_set
+@click.option("--id", "id_", help="The delivery's id; default: a new one.")
+def trigger_command(
+    hookpoint: str, fixture: Path | None, pairs: tuple[str, ...], id_: str | None
+) -> None:
+    """Sign a delivery of HOOKPOINT and post it to the running bridge."""
+    from bridge.signing import sign
+    from bridge.transport import Call, Transport
+
+    _known(hookpoint)
+    settings = environment.load(need=False)
+    if not settings.signing_secrets:
+        raise click.ClickException("BRIDGE_SIGNING_SECRETS is not set.")
+    raw = json.dumps(_body(hookpoint, fixture, pairs)).encode()
+    id_ = id_ or f"trigger-{uuid.uuid4()}"
+    stamp = int(datetime.now(UTC).timestamp())
+    headers = {
+        "content-type": "application/json",
+        "webhook-id": id_,
+        "webhook-timestamp": str(stamp),
+        "webhook-signature": sign(settings.keys[0], id_, stamp, raw),
+    }
+    host = settings.listen_host
+    host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
+    address = "decisions" if catalogue()[hookpoint].answers else "hooks"
+    url = f"http://{host}:{settings.listen_port}/{address}/{settings.panel}"
+    answer = Transport(pool=1, total=10).send(
+        Call("POST", url, headers, raw), service="bridge"
+    )
+    click.echo(f"{answer.status} {answer.body.decode('utf-8', 'replace').strip()}")
+    if answer.status >= 300:
+        sys.exit(1)
+    if address == "hooks":
+        click.echo(f"See what became of it: whmcs-bridge events show {id_}", err=True)

@@ -1,0 +1,245 @@
+"""upgrade: the difference between two plans, worked out, and its invoice."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import Any
+
+import click
+import sqlalchemy as sa
+
+from bridge import logs, wiring
+from bridge import settings as environment
+from bridge.billing.model import Client, Cycle, Service
+from bridge.billing.money import decimal_text
+from bridge.billing.upgrades import UpgradeQuote, quote
+from bridge.commands.shared import show, who
+from bridge.errors import Reason, RemoteError
+from bridge.gather import upgrade_case
+from bridge.hooks.invoice_upgrade import order_id, order_values
+from bridge.ledger import StoreBook
+from bridge.store import book, outbox
+from bridge.store.outbox import NewJob
+
+
+@click.group("upgrade")
+def upgrade_command() -> None:
+    """The difference between two plans, how it was worked out, and its invoice."""
+
+
+_to = click.option(
+    "--to",
+    "product",
+    required=True,
+    type=click.IntRange(1),
+    help="The new plan's product id.",
+)
+_cycle = click.option("--cycle", help="monthly, annually, ...; default: as now.")
+
+
+@upgrade_command.command("quote")
+@click.argument("service", type=click.IntRange(1))
+@_to
+@_cycle
+@click.option("--json", "as_json", is_flag=True)
+def quote_command(service: int, product: int, cycle: str | None, as_json: bool) -> None:
+    """Show what changing SERVICE to another plan costs; nothing is changed."""
+    bridge = _open()
+    try:
+        found, _, client = _quote(bridge, service, product, cycle)
+        sentence = "" if found.allowed else _sentence(bridge, found, client)
+    finally:
+        bridge.close()
+    _tell(found, sentence, as_json)
+    if not found.allowed:
+        sys.exit(1)
+
+
+@upgrade_command.command("order")
+@click.argument("service", type=click.IntRange(1))
+@_to
+@_cycle
+@click.option("--json", "as_json", is_flag=True)
+@click.option("--dry-run", is_flag=True, help="Only show what would be billed.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def order_command(
+    service: int,
+    product: int,
+    cycle: str | None,
+    as_json: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Make the invoice of the difference; once paid, the plan changes by itself."""
+    bridge = _open()
+    try:
+        found, owned, client = _quote(bridge, service, product, cycle)
+        if not found.allowed or found.charge is None:
+            _tell(found, _sentence(bridge, found, client), as_json)
+            sys.exit(1)
+        if dry_run:
+            return _tell(found, "", as_json)
+        if not yes:
+            _tell(found, "", False)
+            click.confirm("Make this invoice?", abort=True, err=True)
+        _order(bridge, found, owned, as_json)
+    finally:
+        bridge.close()
+
+
+def _open() -> Any:
+    settings = environment.load()
+    logs.configure("error")
+    return wiring.build(settings)
+
+
+def _quote(
+    bridge: Any, service_id: int, product_id: int, cycle: str | None
+) -> tuple[UpgradeQuote, Service, Client]:
+    bench = bridge.bench
+    now = bench.now()
+    today = now.astimezone(bench.zone).date()
+    hookmap = bridge.map.current
+    ours = StoreBook(bridge.store, hookmap.company, now, today)
+    try:
+        service = bench.panel.service(service_id)
+        client = bench.panel.client(service.client_id)
+        order = ours.pending_order(service_id)
+        case = upgrade_case(
+            bench.panel,
+            service,
+            client,
+            product_id,
+            _read_cycle(cycle, service),
+            today,
+            hookmap.policies.upgrades,
+            charges=ours.paid_charges(service_id),
+            pending=order is not None and not order.native,
+            date_format=bench.date_format,
+        )
+    except RemoteError as error:
+        if error.reason is Reason.NOT_FOUND:
+            raise click.ClickException(
+                f"The panel knows no such thing: {error.detail}"
+            ) from error
+        raise
+    return quote(case), service, client
+
+
+def _read_cycle(text: str | None, service: Service) -> Cycle:
+    if not text:
+        return service.cycle
+    try:
+        return Cycle.read(text)
+    except ValueError as error:
+        words = ", ".join(cycle.value for cycle in Cycle)
+        raise click.BadParameter(
+            f'"{text}" is none of {words}', param_hint="--cycle"
+        ) from error
+
+
+def _sentence(bridge: Any, found: UpgradeQuote, client: Client) -> str:
+    """Return the refusal as the client would read it."""
+    from bridge.errors import TextError
+    from bridge.facts import company_view, language_of
+
+    hookmap = bridge.map.current
+    contact = hookmap.policies.upgrades.contact
+    language = language_of(client, bridge.settings.language)
+    variables = {"company": company_view(hookmap.company, contact)}
+    try:
+        name = f"refusal_{found.refusal}"
+        return str(hookmap.texts.render(name, language, variables).text)
+    except TextError:
+        return found.reason
+
+
+def _tell(found: UpgradeQuote, sentence: str, as_json: bool) -> None:
+    money = None
+    if found.charge is not None:
+        money = decimal_text(found.charge, found.currency)
+    if as_json:
+        return show(
+            {
+                "service_id": found.service_id,
+                "product_id": found.product_id,
+                "cycle": found.cycle.value,
+                "charge": money,
+                "currency": found.currency,
+                "basis": found.basis,
+                "lines": [vars(line) for line in found.lines],
+                "due_date": found.due_date,
+                "allowed": found.allowed,
+                "reason": found.reason,
+                "refusal": found.refusal,
+                "sentence": sentence,
+                "renews_at": found.recurring,
+            }
+        )
+    if not found.allowed:
+        click.echo(f"Refused ({found.refusal}): {found.reason}")
+        click.echo(sentence)
+        return None
+    for line in found.lines:
+        click.echo(f"{line.amount:>14,.4f}  {line.label}  ({line.source})")
+    click.echo(f"{money:>14}  {found.currency} to pay ({found.basis} basis)")
+    click.echo(f"Renews at {found.recurring} {found.currency}, due {found.due_date}.")
+    return None
+
+
+def _order(bridge: Any, found: UpgradeQuote, service: Service, as_json: bool) -> None:
+    bench = bridge.bench
+    now = bench.now()
+    id = order_id(service.id, found.product_id, found.cycle.value, now.isoformat())
+    to_name = bench.panel.product(found.product_id).name
+    values = order_values(service, found, to_name, now)
+    job = NewJob(
+        key=f"upgrade:{id}/invoice",
+        event_id=None,
+        action="invoice_upgrade",
+        rule="upgrade",
+        run_at=now,
+        parameters={"order": id},
+        acts=True,
+        client_id=service.client_id,
+    )
+
+    def put(db: sa.Connection) -> bool:
+        if book.pending_order(db, service.id) is not None:
+            return False
+        book.note(db, now, who(), "order upgrade", id, service=service.id)
+        book.keep(db, "upgrades", id, values, now)
+        outbox.put(db, [job], now)
+        return True
+
+    if not bridge.store.write(put):
+        raise click.ClickException("Another upgrade of this service is pending.")
+    for step in ("invoice", "publish"):
+        _step(bridge, f"upgrade:{id}/{step}", now)
+    with bridge.store.read() as db:
+        row = book.order(db, id)
+    if as_json:
+        return show(
+            {
+                "order": id,
+                "state": row.state,
+                "invoice_id": row.invoice_id,
+                "charge": decimal_text(row.charge, row.currency),
+                "currency": row.currency,
+                "reason": row.reason,
+            }
+        )
+    click.echo(f"order {id}: {row.state}, invoice {row.invoice_id or 'none'}")
+    if row.reason:
+        click.echo(row.reason)
+    return None
+
+
+def _step(bridge: Any, key: str, _now: datetime) -> None:
+    """Run a step here; a bridge that runs beside may have taken it already."""
+    finish = bridge.worker.run_one(key)
+    if finish is None:
+        return
+    if finish.reason and finish.state != "done":
+        click.echo(f"{key}: {finish.state}: {finish.reason}", err=True)

@@ -1,0 +1,353 @@
+"""A wired bridge on a real store, with the simulated panel behind it.
+
+Everything runs at one standing instant (`clock`), in one thread, without a wait:
+`kit.flush()` posts what the panel's hooks said, `kit.work()` runs what is due. The
+store is SQLite, and PostgreSQL too when BRIDGE_TEST_POSTGRES holds the address of a
+server whose user may create databases (`postgresql+psycopg://user@host:port/name`).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import structlog
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from werkzeug.test import Client as WsgiClient
+
+from bridge import logs, wiring
+from bridge.demo.clock import Clock
+from bridge.demo.hooks import Outbox, sign
+from bridge.demo.panel import IDENTIFIER, PATH, SECRET, Panel
+from bridge.demo.panel_server import PanelServer
+from bridge.demo.world import World
+from bridge.errors import Reason, RemoteError
+from bridge.settings import Secret, Settings
+from bridge.store import reports, schema
+from bridge.transport import Answer, Call
+from bridge.whatsapp import Message, Receipt
+from bridge.whatsapp.console import ConsoleProvider
+
+#: Ten in the morning at the panel, a Monday: no quiet hours, no end of a month.
+MORNING = datetime(2026, 11, 2, 13, 0, tzinfo=UTC)
+CONFIG = Path(__file__).parent.parent / "config"
+POSTGRES = os.environ.get("BRIDGE_TEST_POSTGRES", "")
+STORES = ("sqlite", "postgresql") if POSTGRES else ("sqlite",)
+#: The newest signing secret of every bridge here; made for the tests alone.
+SIGNING = "whsec_ZG9vciB0ZXN0cyBkb29yIHRlc3RzIGRvb3IgdGVzdHM="
+
+hypothesis_settings.register_profile(
+    "bridge",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+hypothesis_settings.load_profile("bridge")
+
+
+def pytest_report_header() -> str:
+    """Say which stores are tested, so that a missing one is seen."""
+    if POSTGRES:
+        return "stores: sqlite, postgresql"
+    return "stores: sqlite (postgresql: BRIDGE_TEST_POSTGRES is not set)"
+
+
+# --- The store ---
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty, migrated SQLite file, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "bridge.db"
+    schema.migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template() -> Iterator[sa.URL]:
+    """An empty, migrated PostgreSQL database, to be copied."""
+    url = sa.make_url(POSTGRES).set(database=f"bridge_t_{uuid.uuid4().hex[:12]}")
+    _postgres(f'CREATE DATABASE "{url.database}"')
+    schema.migrate(url.render_as_string(hide_password=False))
+    yield url
+    _postgres(f'DROP DATABASE "{url.database}" WITH (FORCE)')
+
+
+@pytest.fixture(params=STORES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty store of this test's own, once for each database."""
+    if request.param == "sqlite":
+        path = tmp_path / "bridge.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        path.chmod(0o600)
+        yield f"sqlite:///{path}"
+        return
+    template: sa.URL = request.getfixturevalue("postgres_template")
+    name = f"{template.database}_{uuid.uuid4().hex[:8]}"
+    _postgres(f'CREATE DATABASE "{name}" TEMPLATE "{template.database}"')
+    yield template.set(database=name).render_as_string(hide_password=False)
+    _postgres(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _postgres(statement: str) -> None:
+    engine = sa.create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
+    with engine.connect() as db:
+        db.exec_driver_sql(statement)
+    engine.dispose()
+
+
+# --- The panel ---
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of the panel and of the bridge: it stands until it is moved."""
+    return Clock(MORNING)
+
+
+@pytest.fixture
+def world(clock: Clock) -> World:
+    """The example company's panel: eight clients with their services."""
+    return World.example(clock)
+
+
+@pytest.fixture
+def panel(world: World) -> Panel:
+    """The simulated panel's API, which judges every call."""
+    return Panel(world)
+
+
+@pytest.fixture
+def panel_server(panel: Panel) -> Iterator[PanelServer]:
+    """The same panel on a socket, for what a mount cannot do: cut, reset, dribble."""
+    with PanelServer(panel) as server:
+        yield server
+
+
+class Mounted:
+    """A transport whose calls go to a panel in this process, without a socket.
+
+    An answer that would come after the deadline is none, and nobody waits for it.
+    """
+
+    def __init__(self, panel: Panel) -> None:
+        self._client = WsgiClient(panel)
+        self._limit = threading.local()
+        panel.sleep = self._sleep
+
+    def send(
+        self,
+        call: Call,
+        *,
+        deadline: float | None = None,
+        idempotent: bool = False,
+        service: str = "",
+    ) -> Answer:
+        """Call the panel; a broken connection is RemoteError, as in the real one."""
+        self._limit.seconds = 10.0 if deadline is None else deadline
+        try:
+            got = self._client.open(
+                PATH, method=call.method, data=call.body, headers=dict(call.headers)
+            )
+            body = got.get_data()
+        except OSError as error:
+            late = isinstance(error, TimeoutError)
+            what = "did not finish answering" if late else "closed the connection"
+            raise RemoteError(service, Reason.UNREACHABLE, what, sent=True) from None
+        return Answer(got.status_code, dict(got.headers), body)
+
+    def _sleep(self, seconds: float) -> None:
+        if seconds > self._limit.seconds:
+            raise TimeoutError
+
+
+# --- The bridge ---
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """What the bridge logs from here on, at debug: JSON, a line for each entry."""
+    lines = io.StringIO()
+    logs.configure("debug", terminal=False)
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(lines),
+        cache_logger_on_first_use=False,
+    )
+    yield lines
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def secret() -> str:
+    """The signing secret that panel and bridge share."""
+    return SIGNING
+
+
+class Recorder(ConsoleProvider):
+    """The console provider, refusing what it refuses; what it took is in *sent*."""
+
+    def __init__(self, sent: list[dict[str, Any]], now: Callable[[], datetime]) -> None:
+        super().__init__(io.StringIO(), None, now)
+        self._sent = sent
+
+    def send(self, message: Message) -> Receipt:
+        """Take a message and keep it."""
+        receipt = super().send(message)
+        self._sent.append(asdict(message) | {"message": message.name})
+        return receipt
+
+
+@pytest.fixture
+def sent() -> list[dict[str, Any]]:
+    """Every message taken by the provider: to, text, language, event, message, ..."""
+    return []
+
+
+@pytest.fixture
+def bridge_for(
+    database_url: str,
+    clock: Clock,
+    panel: Panel,
+    secret: str,
+    sent: list[dict[str, Any]],
+) -> Iterator[Callable[..., wiring.Bridge]]:
+    """Return a function that wires a bridge; all are closed at the end.
+
+    The panel is mounted, or called over HTTP with *server* (`panel_server`).
+    *provider*, *watch* and *stream* go to `wiring.build`; any other name is a
+    setting. Called twice it opens the same store twice.
+    """
+    with ExitStack() as opened:
+
+        def make(
+            server: PanelServer | None = None,
+            *,
+            watch: Callable[[str], None] | None = None,
+            provider: Any = None,
+            stream: Any = None,
+            **more: Any,
+        ) -> wiring.Bridge:
+            given = {
+                "signing_secrets": (Secret(secret),),
+                "database_url": database_url,
+                "config_dir": CONFIG,
+                "whmcs_url": server.url if server else "https://panel.example",
+                "whmcs_identifier": Secret(IDENTIFIER),
+                "whmcs_secret": Secret(SECRET),
+                "dry_run": False,
+                "workers": 4,
+            }
+            settings = Settings(**(given | more))
+            client = None
+            if server is None:
+                mounted: Any = Mounted(panel)
+                if watch is not None:
+                    mounted = wiring.Watched(mounted, watch)
+                client = wiring.make_panel(settings, mounted, clock.now)
+            if provider is None and settings.whatsapp_console_file is None:
+                provider = Recorder(sent, clock.now)
+            bridge = wiring.build(
+                settings,
+                clock=clock.now,
+                panel=client,
+                provider=provider,
+                stream=stream,
+                watch=watch,
+            )
+            opened.callback(bridge.close)
+            return bridge
+
+        yield make
+
+
+@pytest.fixture
+def bridge(bridge_for: Callable[..., wiring.Bridge]) -> wiring.Bridge:
+    """A bridge that is switched on (no dry run), with the map of `config/`."""
+    return bridge_for()
+
+
+@pytest.fixture
+def outbox(world: World, bridge: wiring.Bridge, secret: str) -> Outbox:
+    """The panel's side of the hooks, posting to the bridge's application."""
+    return Outbox(world, bridge.app(), secret, instance="t")
+
+
+@dataclass
+class Kit:
+    """A panel and a bridge that talk, and shortcuts for what tests do with them."""
+
+    clock: Clock
+    world: World
+    panel: Panel
+    bridge: wiring.Bridge
+    outbox: Outbox
+    sent: list[dict[str, Any]]
+    secret: str
+
+    def flush(self) -> int:
+        """Post what the hooks said; return how many deliveries were taken."""
+        return self.outbox.flush()
+
+    def work(self) -> int:
+        """Post what the hooks said and run what is due; return how many jobs ran."""
+        self.flush()
+        return self.bridge.worker.drain()
+
+    def advance(self, **by: float) -> int:
+        """Move the clock on (`hours=3`), then run what is due."""
+        self.clock.advance(timedelta(**by))
+        return self.work()
+
+    def client(self) -> FlaskClient:
+        """Return a client of the bridge's application."""
+        return self.bridge.app().test_client()
+
+    def headers(self, id: str, body: bytes, **more: str) -> dict[str, str]:
+        """Sign a delivery as the panel would, now."""
+        stamp = int(self.clock.now().timestamp())
+        signed = {
+            "Content-Type": "application/json",
+            "webhook-id": id,
+            "webhook-timestamp": str(stamp),
+            "webhook-signature": sign(self.secret, id, stamp, body),
+        }
+        return signed | {name.replace("_", "-"): value for name, value in more.items()}
+
+    def events(self) -> list[Any]:
+        """Return the rows of all events, the newest first."""
+        with self.bridge.store.read() as db:
+            return reports.list_events(db, limit=10_000)
+
+    def jobs(self) -> list[Any]:
+        """Return the rows of all jobs, by their events, the newest event first."""
+        with self.bridge.store.read() as db:
+            found = reports.jobs_of(db, [row.id for row in self.events()])
+        return [job for jobs in found.values() for job in jobs]
+
+
+@pytest.fixture
+def kit(
+    clock: Clock,
+    world: World,
+    panel: Panel,
+    bridge: wiring.Bridge,
+    outbox: Outbox,
+    sent: list[dict[str, Any]],
+    secret: str,
+) -> Kit:
+    """Everything together."""
+    return Kit(clock, world, panel, bridge, outbox, sent, secret)

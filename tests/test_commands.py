@@ -1,0 +1,388 @@
+"""The command line as an operator meets it, over a simulated panel and a store."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import time_machine
+from click.testing import CliRunner
+
+from bridge.cli import cli, main
+from bridge.demo.panel import IDENTIFIER, SECRET
+from bridge.demo.panel_example import PLAN_100, PLAN_150
+from tests.conftest import CONFIG, MORNING
+
+
+@pytest.fixture
+def shell(kit, panel_server, database_url, monkeypatch, tmp_path):
+    """A shell whose environment points at the same store and panel as `kit`."""
+    for name in [n for n in os.environ if n.startswith(("BRIDGE_", "WHMCS_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BRIDGE_SIGNING_SECRETS", kit.secret)
+    monkeypatch.setenv("BRIDGE_DATABASE_URL", database_url)
+    monkeypatch.setenv("BRIDGE_CONFIG_DIR", str(CONFIG))
+    monkeypatch.setenv("BRIDGE_DRY_RUN", "false")
+    monkeypatch.setenv("WHMCS_URL", panel_server.url)
+    monkeypatch.setenv("WHMCS_API_IDENTIFIER", IDENTIFIER)
+    monkeypatch.setenv("WHMCS_API_SECRET", SECRET)
+
+    def run(*words: str, status: int = 0, text: str = ""):
+        with time_machine.travel(kit.clock.now(), tick=False):
+            result = CliRunner().invoke(cli, list(words), input=text)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == status, result.output
+        return result
+
+    return run
+
+
+def of_json(result):
+    return json.loads(result.stdout)
+
+
+def failing(*words):
+    """Run a command as a process would; return its exit status."""
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    return ended.value.code
+
+
+def test_a_quote_shows_its_working_and_the_difference(shell):
+    found = of_json(shell("upgrade", "quote", "1", "--to", str(PLAN_150), "--json"))
+
+    assert found["charge"] == "50.00"
+    assert found["basis"] == "invoice"
+    assert found["allowed"] is True
+    assert [line["amount"] for line in found["lines"]] == ["150.00", "-100.00"]
+    keys = {"service_id", "product_id", "cycle", "currency", "due_date", "reason"}
+    assert keys <= set(found)
+
+
+def test_a_refused_quote_ends_with_one_and_says_it_as_the_client_reads_it(shell, kit):
+    result = shell("upgrade", "quote", "4", "--to", str(PLAN_100), status=1)
+
+    assert "Refused (downgrade)" in result.output
+    assert "plano" in result.output.casefold()
+
+
+def test_an_order_makes_one_published_invoice_of_the_difference(shell, kit):
+    found = of_json(
+        shell("upgrade", "order", "1", "--to", str(PLAN_150), "--yes", "--json")
+    )
+
+    invoice = kit.world.invoices[found["invoice_id"]]
+    assert found["state"] == "invoiced"
+    assert (str(invoice.items[0].amount), invoice.status) == ("50.00", "Unpaid")
+    assert sum(kit.panel.invoices_created.values()) == 1
+
+
+def test_a_second_order_for_the_same_service_is_refused(shell, kit):
+    shell("upgrade", "order", "1", "--to", str(PLAN_150), "--yes")
+
+    result = shell("upgrade", "quote", "1", "--to", str(PLAN_150), status=1)
+
+    assert "upgrade_pending" in result.output
+    assert sum(kit.panel.invoices_created.values()) == 1
+
+
+def test_a_dry_run_of_an_order_bills_nothing(shell, kit):
+    shell("upgrade", "order", "1", "--to", str(PLAN_150), "--dry-run")
+
+    assert sum(kit.panel.invoices_created.values()) == 0
+
+
+def test_no_at_the_question_orders_nothing(shell, kit):
+    shell("upgrade", "order", "1", "--to", str(PLAN_150), status=1, text="n\n")
+
+    assert sum(kit.panel.invoices_created.values()) == 0
+
+
+def test_an_unknown_service_is_a_sentence(shell):
+    assert failing("upgrade", "quote", "999", "--to", str(PLAN_150)) == 1
+
+
+def test_a_cancellation_is_listed_with_its_day_and_why(shell, kit):
+    kit.world.request_cancellation(11)
+    kit.work()
+
+    (found,) = of_json(shell("cancellations", "list", "--json"))
+
+    assert (found["service_id"], found["state"]) == (11, "scheduled")
+    assert found["ends"] in found["because"]
+    shown = of_json(shell("cancellations", "show", "service:11", "--json"))
+    keys = {"id", "service_id", "client_id", "kind", "ends", "at", "state", "because"}
+    assert keys <= set(shown)
+
+
+def test_a_day_before_its_end_nothing_is_due_and_on_the_day_it_is(shell, kit):
+    kit.world.request_cancellation(11)
+    kit.work()
+    (found,) = of_json(shell("cancellations", "list", "--json"))
+
+    before = of_json(shell("cancellations", "due", "--as-of", "2026-11-30", "--json"))
+    after = of_json(shell("cancellations", "due", "--as-of", found["ends"], "--json"))
+
+    assert before == []
+    assert [row["id"] for row in after] == [found["id"]]
+
+
+def test_a_withdrawn_cancellation_ends_nothing_and_the_client_is_told(shell, kit):
+    kit.world.request_cancellation(11)
+    kit.work()
+
+    shell("cancellations", "withdraw", "service:11", "--yes")
+    kit.work()
+    kit.advance(days=40)
+
+    assert kit.panel.terminations[11] == 0
+    assert "cancellation_withdrawn" in [m["message"] for m in kit.sent]
+
+
+def test_staff_can_run_a_cancellation_now_and_only_once(shell, kit):
+    kit.world.request_cancellation(11)
+    kit.work()
+
+    result = shell("cancellations", "run", "service:11", "--yes")
+    again = shell("cancellations", "run", "service:11", "--yes", status=1)
+
+    assert "done" in result.output
+    assert "nothing to run" in again.output
+    assert kit.panel.terminations[11] == 1
+
+
+def test_a_cancellation_without_a_period_can_be_run_by_staff(shell, kit):
+    kit.world.request_cancellation(8)
+    kit.work()
+    (found,) = of_json(shell("cancellations", "list", "--json"))
+    assert (found["state"], found["ends"]) == ("staff", None)
+
+    shell("cancellations", "run", "service:8", "--yes")
+
+    assert kit.world.services[8].status in ("Terminated", "Cancelled")
+
+
+def test_reconcile_takes_up_a_request_whose_hook_never_came(shell, kit):
+    with kit.world.muted():
+        kit.world.request_cancellation(11)
+
+    dry = of_json(shell("reconcile", "--dry-run", "--json"))
+    shell("reconcile")
+    kit.work()
+
+    assert [one["what"] for one in dry["differences"]] == ["taken up"]
+    (found,) = of_json(shell("cancellations", "list", "--json"))
+    assert found["service_id"] == 11
+
+
+def test_events_answer_why_nothing_was_sent(shell, kit):
+    kit.world.edit_client(1, phonenumber="")
+    kit.world.suspend(1, "Overdue on Payment")
+    kit.work()
+
+    rows = of_json(
+        shell("events", "list", "--hookpoint", "AfterModuleSuspend", "--json")
+    )
+    found = of_json(shell("events", "show", rows[0]["id"], "--json"))
+
+    assert found["reason"] == "client 1 has no telephone in his profile"
+    keys = {"id", "hookpoint", "state", "reason", "jobs", "messages"}
+    assert keys <= set(found)
+    assert "service(1): ok" in found["jobs"][0]["tries"][0]["calls"]
+
+
+def test_an_event_shows_the_text_that_was_sent(shell, kit):
+    kit.world.suspend(1, "Overdue on Payment")
+    kit.work()
+    rows = of_json(shell("events", "list", "--json"))
+
+    found = of_json(shell("events", "show", rows[0]["id"], "--json"))
+
+    (message,) = found["messages"]
+    assert "Overdue on Payment" in message["text"]
+    assert set(message) >= {"to", "text", "state"}
+
+
+def test_a_parked_step_runs_again_when_its_cause_is_mended(shell, kit):
+    kit.panel.permissions = {"WhmcsDetails", "LogActivity"}
+    kit.world.suspend(1, "Overdue on Payment")
+    kit.work()
+    (event,) = of_json(shell("events", "list", "--status", "parked", "--json"))
+    kit.panel.permissions = None
+
+    shell("events", "retry", event["id"])
+    kit.work()
+
+    assert [m["message"] for m in kit.sent] == ["service_suspended"]
+
+
+def test_a_replayed_event_goes_through_the_map_again(shell, kit):
+    kit.world.suspend(1, "Overdue on Payment")
+    kit.work()
+    (event,) = of_json(shell("events", "list", "--json"))
+
+    shell("events", "replay", event["id"])
+    kit.work()
+
+    assert len(kit.sent) == 2
+
+
+def test_a_replayed_cancellation_stays_one(shell, kit):
+    kit.world.request_cancellation(11, "Immediate")
+    kit.work()
+    (event,) = of_json(shell("events", "list", "--json"))
+
+    shell("events", "replay", event["id"])
+    kit.work()
+    kit.advance(hours=12)
+
+    assert kit.panel.terminations[11] == 1
+
+
+def test_doctor_finds_a_sound_bridge(shell):
+    found = of_json(shell("doctor", "--json"))
+
+    levels = {one["about"]: one["level"] for one in found}
+    assert levels["settings"] == "ok"
+    assert levels["panel"] == "ok"
+    assert levels["cancellations"] == "ok"
+    assert "error" not in levels.values()
+
+
+def test_doctor_finds_the_panels_own_automation(shell, kit):
+    kit.world.config["AutoCancellationRequests"] = "on"
+
+    result = shell("doctor", status=1)
+
+    assert "Cancellation Requests off" in result.output
+
+
+def test_doctor_names_the_address_that_the_panel_denies(shell, kit):
+    kit.panel.allowed_ips = {"203.0.113.9"}
+
+    result = shell("doctor", status=1)
+
+    assert "127.0.0.1" in result.output
+    assert "API IP Access Restriction" in result.output
+
+
+def test_a_panel_that_is_away_is_exit_status_four(shell, panel_server):
+    panel_server.stop()
+
+    shell("doctor", status=4)
+    assert failing("upgrade", "quote", "1", "--to", "22") == 4
+
+
+def test_try_shows_the_finished_text_and_sends_nothing(shell, kit):
+    result = shell("try", "InvoiceCreated", "--set", "invoiceid=1", "--json")
+
+    found = of_json(result)
+    assert found["messages"][0]["name"] == "invoice_created"
+    assert kit.sent == []
+    assert kit.world.count("invoice", actor="api") == 0
+
+
+def test_try_with_a_mistyped_hookpoint_names_the_right_one(shell):
+    result = shell("try", "InvoiceCreate", status=2)
+
+    assert 'Did you mean "InvoiceCreated"?' in result.output
+
+
+def test_check_prints_problems_for_an_editor(shell, monkeypatch, tmp_path):
+    bad = tmp_path / "hooks.yaml"
+    text = (CONFIG / "hooks.yaml").read_text(encoding="utf-8")
+    bad.write_text(text.replace("send_alert", "send_alrt", 1), encoding="utf-8")
+
+    result = shell("check", str(bad), "--format", "github", status=1)
+
+    assert "::error file=" in result.stdout
+    assert 'did you mean "send_alert"' in result.stdout
+
+
+def test_every_problem_of_an_environment_stops_the_start_in_one_list(
+    shell, monkeypatch, capsys
+):
+    monkeypatch.setenv("BRIDGE_WORKERS", "many")
+    monkeypatch.setenv("BRIDGE_TIMEZONE", "Mars/Olympus")
+    monkeypatch.delenv("WHMCS_API_SECRET")
+
+    status = failing("run")
+
+    told = capsys.readouterr().err
+    assert status == 3
+    for name in ("BRIDGE_WORKERS", "BRIDGE_TIMEZONE", "WHMCS_API_SECRET"):
+        assert name in told
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_the_roles_apart_are_refused_on_sqlite(shell, monkeypatch, capsys, command):
+    monkeypatch.setenv("BRIDGE_DATABASE_URL", "sqlite:///other.db")
+
+    assert failing(command) == 3
+    assert "PostgreSQL" in capsys.readouterr().err
+
+
+def test_init_overwrites_nothing(shell, tmp_path):
+    shell("init")
+    (tmp_path / ".env").write_text("MINE=1\n", encoding="utf-8")
+
+    shell("init")
+
+    assert (tmp_path / ".env").read_text(encoding="utf-8") == "MINE=1\n"
+
+
+def test_init_keeps_its_secret_to_itself(shell, tmp_path):
+    shell("init")
+
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_backup_is_sound_and_never_overwrites(shell, kit, tmp_path, database_url):
+    if not database_url.startswith("sqlite"):
+        assert failing("db", "backup", "copy.db") == 1
+        return
+    kit.world.suspend(1, "x")
+    kit.work()
+
+    shell("db", "backup", "copy.db")
+
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+    assert failing("db", "backup", "copy.db") == 1
+
+
+def test_notify_names_what_is_wrong_with_a_number(shell):
+    result = shell("notify", "test", "--to", "12", status=2)
+
+    assert "Invalid value for --to" in result.output
+
+
+def test_commands_that_only_read_files_start_quickly_and_lightly(shell):
+    code = (
+        "import sys; from bridge.cli import main\n"
+        "try: main(['check'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'flask', 'sqlalchemy', 'requests'} & set(sys.modules)\n"
+        "print('heavy:', sorted(heavy))"
+    )
+    env = os.environ | {"PYTHONPATH": str(CONFIG.parent)}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=True,
+    )
+
+    assert "heavy: []" in done.stdout
+
+
+def test_the_clock_of_these_tests_is_the_simulated_one():
+    with time_machine.travel(MORNING, tick=False):
+        assert time.time() == MORNING.timestamp()

@@ -9,7 +9,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def _read(config_dir: Path, file: Path) -> tuple[HookMap | None, list[Problem]]:
     problems.sort()
     if found is None or any(problem.level == "error" for problem in problems):
         return None, problems
-    return HookMap(**{**found.__dict__, "warnings": tuple(problems)}), problems
+    return replace(found, warnings=tuple(problems)), problems
 
 
 def _build(

@@ -243,6 +243,10 @@ class MapReader:
         name = given.get(MESSAGE)
         if MESSAGE in action.parameters and isinstance(name, str):
             where = (*place, MESSAGE)
+            if scope.reaches is not None and "client" not in scope.reaches:
+                what = f"{scope.hookpoint} leads to no client: nobody to write to"
+                self._add(where, what)
+                return
             if name not in self.texts.names():
                 what = f'no text "{name}"{meant(name, self.texts.names())}'
                 self._add(where, what)

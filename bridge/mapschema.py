@@ -321,7 +321,7 @@ def _known_below(field: Any) -> Mapping[str, Any]:
 #: marshmallow's words, in ours.
 _WORDS = {
     "Missing data for required field.": "missing: it must be given",
-    "Field may not be null.": "must have a value",
+    "Field may not be null.": "must have a value: leave the key out for the usual one",
     "Not a valid string.": "not a text: {said}",
     "Not a valid integer.": "not a whole number: {said}",
     "Not a valid boolean.": "neither true nor false: {said}",

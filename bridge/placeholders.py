@@ -25,6 +25,9 @@ from bridge.sandbox import (
     visible,
 )
 
+#: How many filters may follow each other.
+FILTER_LIMIT = 8
+
 
 @dataclass(frozen=True)
 class Placeholder:
@@ -83,6 +86,8 @@ def compile_placeholder(source: str) -> Placeholder:
         mistakes += filter_mistakes(node, FILTERS)
         filters.insert(0, node.name)
         node = node.node
+    if len(filters) > FILTER_LIMIT:
+        mistakes = [f"more than {FILTER_LIMIT} filters"]
     path = path_of(node)
     if path is None:
         mistakes.append("only {{ variable.field }} or {{ variable.field | filter }}")

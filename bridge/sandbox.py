@@ -17,7 +17,7 @@ from functools import cache, cached_property, lru_cache
 from types import SimpleNamespace
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, nodes
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -70,14 +70,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
         left, right = _number(left, operator), _number(right, operator)
         if operator == "**":
             raise ValueError('"**" is not used here')
-        if isinstance(left, Decimal) or isinstance(right, Decimal):
-            left, right = Decimal(str(left)), Decimal(str(right))
-        return self.binop_table[operator](left, right)
+        if not isinstance(left, Decimal) and not isinstance(right, Decimal):
+            return self.binop_table[operator](left, right)
+        currency = getattr(left, "currency", "") or getattr(right, "currency", "")
+        left, right = Decimal(str(left)), Decimal(str(right))
+        return Amount(self.binop_table[operator](left, right), currency)
 
 
 def _plain(value: Any) -> Any:
     """Return an amount of money as a number that knows its currency."""
-    if isinstance(value, Amount | str | int | float | list | tuple):
+    if isinstance(value, Undefined | Amount | str | int | float | list | tuple):
         return value
     amount, currency = getattr(value, "amount", None), getattr(value, "currency", None)
     if isinstance(amount, Decimal) and isinstance(currency, str):

@@ -84,11 +84,11 @@ def read_all(directory: Path) -> Reading:
                 problems += error.problems
                 doubtful.add(key)
                 continue
-            digest.update(f"{folder.name}/{path.name}\0{content}\0".encode())
-            reader = _Reader(shown(path), *key)
-            texts[key] = reader.read(content)
-            problems += reader.problems
-            if any(problem.level == "error" for problem in reader.problems):
+            part = f"{folder.name}/{path.name}\0{content}\0"
+            digest.update(part.encode("utf-8", "surrogatepass"))
+            texts[key], found = _read_one(shown(path), *key, content)
+            problems += found
+            if any(problem.level == "error" for problem in found):
                 doubtful.add(key)
     if not texts and not problems:
         what = "no texts here: there must be <language>/<name>.txt"
@@ -131,6 +131,16 @@ def _compare(
                 what = f"differs from {sound[0]}/{name}.txt in {named}"
                 if odd:
                     yield Problem(file, 1, 1, what, "warning")
+
+
+@lru_cache(maxsize=512)
+def _read_one(
+    file: str, name: str, language: str, content: str
+) -> tuple[Text, tuple[Problem, ...]]:
+    """Read one file's content; what did not change is not taken apart again."""
+    reader = _Reader(file, name, language)
+    text = reader.read(content)
+    return text, tuple(reader.problems)
 
 
 @lru_cache(maxsize=512)

@@ -96,10 +96,14 @@ def spelled(place: Place) -> str:
 
 def shown(path: Path) -> str:
     """Return a path as a person at this prompt would type it."""
-    absolute, here = os.path.abspath(path), os.getcwd()
-    if os.path.commonpath([absolute, here]) == here:
-        return os.path.relpath(absolute, here)
-    return str(path)
+    text = str(path)
+    try:
+        absolute, here = os.path.abspath(path), os.getcwd()
+        if os.path.commonpath([absolute, here]) == here:
+            text = os.path.relpath(absolute, here)
+    except (OSError, ValueError):  # the directory we are in is gone
+        pass
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def read_text(path: Path) -> str:
@@ -171,7 +175,7 @@ def _syntax(error: Exception, file: str, offset: int) -> Problem:
         what = f"not YAML: {error.problem}"
         hint = _HINTS.get(error.problem)
         what = f"{what} ({hint})" if hint else what
-    elif character := getattr(error, "character", None):
+    elif (character := getattr(error, "character", None)) is not None:
         number = character if isinstance(character, int) else ord(character[:1] or "?")
         what = f"not YAML: the character U+{number:04X} may not stand here"
     return Problem(file, line, column, " ".join(what.split()))

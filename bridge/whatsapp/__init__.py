@@ -39,6 +39,13 @@ class Message:
     values: tuple[str, ...] = ()
     button: tuple[str, str] | None = None
 
+    @property
+    def whole(self) -> str:
+        """The text with its button as a last line, for whoever has no buttons."""
+        if self.button is None:
+            return self.text
+        return f"{self.text}\n{self.button[0]}: {self.button[1]}"
+
 
 @dataclass(frozen=True)
 class Receipt:

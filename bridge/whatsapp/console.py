@@ -108,7 +108,7 @@ class ConsoleProvider:
 def _json_line(message: Message) -> bytes:
     fields = {
         "to": message.to,
-        "text": message.text,
+        "text": message.whole,
         "language": message.language,
         "event": message.event,
         "message": message.name,

@@ -80,7 +80,7 @@ def test_the_file_gets_one_json_line_a_message_with_the_number_in_full(stream, f
     first, second = file.read_text("utf-8").splitlines()
     assert json.loads(first) == {
         "to": "+5491155551234",
-        "text": HELLO.text,
+        "text": HELLO.whole,
         "language": "es",
         "event": "e1",
         "message": "invoice_created",
@@ -195,7 +195,9 @@ def test_messages_of_several_threads_do_not_mix(file):
     provider = ConsoleProvider(stream, file, noon)
     texts = [f"mensaje {n} " + "x" * 3000 for n in range(40)]
     threads = [
-        threading.Thread(target=provider.send, args=(replace(HELLO, text=text),))
+        threading.Thread(
+            target=provider.send, args=(replace(HELLO, text=text, button=None),)
+        )
         for text in texts
     ]
 

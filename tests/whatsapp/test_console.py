@@ -75,7 +75,7 @@ def test_the_file_gets_one_json_line_a_message_with_the_number_in_full(stream, f
     provider = ConsoleProvider(stream, file, noon)
 
     provider.send(HELLO)
-    provider.send(replace(HELLO, text="dos\nrenglones"))
+    provider.send(replace(HELLO, text="dos\nrenglones", button=None))
 
     first, second = file.read_text("utf-8").splitlines()
     assert json.loads(first) == {

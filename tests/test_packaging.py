@@ -1,0 +1,72 @@
+"""What `pip install .` brings: the program with its default map and texts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    """An empty environment with the built package; it borrows our dependencies."""
+    work = tmp_path_factory.mktemp("package")
+    copy = work / "source"
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            target = copy / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes((ROOT / name).read_bytes())
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+    build = ["wheel", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, *build, "-w", work, copy], check=True, capture_output=True)
+    home = work / "environment"
+    venv.create(home, with_pip=False, symlinks=True)
+    (wheel,) = work.glob("*.whl")
+    put = ["--python", home / "bin" / "python", "install", "--no-deps", "--no-index"]
+    subprocess.run([*pip, *put, wheel], check=True, capture_output=True)
+    (packages,) = home.glob("lib/python*/site-packages")
+    (packages / "ours.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return home
+
+
+def run(home: Path, where: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [home / "bin" / "whmcs-bridge", *words],
+        cwd=where,
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(where), "LANG": "C.UTF-8"},
+        check=False,
+    )
+
+
+def test_an_installed_package_has_everything_it_needs(installed, tmp_path):
+    made = run(installed, tmp_path, "init")
+    checked = run(installed, tmp_path, "check")
+    tried = run(installed, tmp_path, "try", "InvoiceCreated", "--sample")
+
+    assert made.returncode == 0, made.stderr
+    assert (tmp_path / "config" / "hooks.schema.json").is_file()
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "generamos la factura" in tried.stdout
+
+
+def test_an_installed_package_can_bring_a_store_up(installed, tmp_path):
+    done = run(installed, tmp_path, "db", "upgrade")
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "data" / "bridge.db").stat().st_mode & 0o777 == 0o600

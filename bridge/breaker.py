@@ -1,4 +1,7 @@
-"""A circuit towards one service: open after failures in a row, then one probe."""
+"""A circuit towards one service: open after failures in a row, then one probe.
+
+While it is open nothing counts as a try of a job: it is the service that fails.
+"""
 
 from __future__ import annotations
 
@@ -44,15 +47,24 @@ class Breaker:
         """When the next call is let through, None while all are."""
         return self._until
 
-    def enter(self) -> None:
-        """Let a call through, or raise CircuitOpen; one probe passes at a time."""
+    def enter(self) -> bool:
+        """Let a call through, or raise CircuitOpen; one probe passes at a time.
+
+        True says that this call is the probe: it should be one that harms nobody.
+        """
         with self._lock:
             if self._until is None:
-                return
+                return False
             now = self._now()
             if now < self._until:
                 raise CircuitOpen(self.service, self.reason, self._until)
-            self._until = now + self._rest  # this call is the probe
+            self._until = now + self._rest
+            return True
+
+    def refusal(self) -> CircuitOpen:
+        """Return what to raise after a probe that failed."""
+        until = self._until or self._now()
+        return CircuitOpen(self.service, self.reason, until)
 
     def succeeded(self) -> None:
         """Close the circuit."""

@@ -149,8 +149,19 @@ class StoreUnusable(BridgeError):
     """The store is damaged, newer or foreign: the bridge does not start on it."""
 
 
+class StaleRow(BridgeError):
+    """A row of the book changed since it was read: look at everything again."""
+
+
 class Parked(BridgeError):
-    """A person must decide. The message is the sentence that staff read."""
+    """A person must decide. The message is the sentence that staff read.
+
+    Of all that are parked with the same *once*, staff are told once.
+    """
+
+    def __init__(self, reason: str, *, once: str = "") -> None:
+        super().__init__(reason)
+        self.once = once
 
 
 class Skipped(BridgeError):

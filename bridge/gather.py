@@ -56,13 +56,20 @@ def _newest(panel: PanelReads, service: Service) -> Iterator[Invoice]:
 
 
 def request_for(panel: PanelReads, service_id: int) -> CancellationRequest | None:
-    """Return the cancellation request that the panel lists for a service."""
-    listed = [
-        request
-        for request in panel.cancellation_requests()
-        if request.service_id == service_id
-    ]
-    return max(listed, key=lambda request: request.id) if listed else None
+    """Return the cancellation request that the panel lists for a service.
+
+    What a list does not show is looked for in a second one: rows that are taken
+    out and put in while it is read page by page can hide one in between.
+    """
+    for _ in range(2):
+        listed = [
+            request
+            for request in panel.cancellation_requests()
+            if request.service_id == service_id
+        ]
+        if listed:
+            return max(listed, key=lambda request: request.id)
+    return None
 
 
 def end_of(

@@ -6,15 +6,20 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from bridge.billing.model import PaidCharge
+from bridge.errors import Later
 from bridge.events import Event
 from bridge.facts import Amount, invoice_url
-from bridge.hooks.context import Cancellation, Order, Reserved
+from bridge.hooks import actions
+from bridge.hooks.context import Cancellation, Context, Order, Reserved
 from bridge.hooks.send_alert import PASSWORDS
 from bridge.messages import Rendered, Texts
 from bridge.placeholders import split
 from bridge.policies import Company
-from bridge.store import Store, book, inbox
+from bridge.store import Store, book, inbox, outbox
+from bridge.store.outbox import Finish, Job, NewJob
 from bridge.whatsapp import Message, Provider, Receipt
 
 #: A password change that two hookpoints tell of lies within so much time.
@@ -83,18 +88,18 @@ class StoreBook:
         """Take along the alerts that wait for the same rule and client."""
         return self.take(limit)
 
+    def room(self, per_hour: int, per_day: int) -> Reserved:
+        """Tell whether the caps allow one more termination."""
+        with self._store.read() as db:
+            over, again_at = book.room(db, per_hour, per_day, self._now)
+        return _reserved(over, again_at, per_hour, per_day)
+
     def reserve(self, key: str, per_hour: int, per_day: int) -> Reserved:
         """Mark a termination as begun, within the caps."""
         over, again_at = self._store.write(
             lambda db: book.reserve(db, key, per_hour, per_day, self._now)
         )
-        if not over:
-            return Reserved(True)
-        if over == "hour":
-            reason = f"over the cap of {per_hour} terminations an hour: it goes on then"
-            return Reserved(False, again_at, reason)
-        reason = f"over the cap of {per_day} terminations a day"
-        return Reserved(False, None, reason)
+        return _reserved(over, again_at, per_hour, per_day)
 
     def domain_name(self, domain_id: int) -> tuple[str, int | None] | None:
         """Return name and owner of a domain seen before."""
@@ -116,8 +121,25 @@ class StoreBook:
         if number is None:
             return None
         with self._store.read() as db:
+            recording = outbox.state_of(db, f"{event.id}/record-upgrade")
             row = order_of(book.order(db, f"native:{number}"))
+        if row is None and recording in ("waiting", "running"):
+            again = self._now + timedelta(seconds=5)
+            raise Later(f"upgrade {number} is not recorded yet", again)
         return None if row is None else upgrade_fields(row, self._company)
+
+
+def _reserved(
+    over: str, again_at: datetime | None, per_hour: int, per_day: int
+) -> Reserved:
+    if over == "hour":
+        reason = f"over the cap of {per_hour} terminations an hour: it goes on then"
+        return Reserved(False, again_at, reason)
+    if over == "day":
+        return Reserved(False, None, f"over the cap of {per_day} terminations a day")
+    if over:
+        return Reserved(False, None, "it was withdrawn meanwhile", over=True)
+    return Reserved(True)
 
 
 def told_before(event: Event, around: list[Event]) -> str | None:
@@ -253,7 +275,7 @@ class StorePost:
                 "name": text.name,
                 "language": text.language,
                 "to": to,
-                "text": text.text,
+                "text": message.whole,
                 "provider": self._provider.name,
                 "provider_id": receipt.id,
                 "state": state,
@@ -261,3 +283,50 @@ class StorePost:
             }
         )
         return state
+
+
+def keep(
+    db: sa.Connection, ctx: Context, job: Job, finish: Finish, now: datetime
+) -> None:
+    """Write what the action left, in the transaction of its outcome."""
+    if finish.state == "retry":
+        return
+    for table, key, values, was in ctx.effects.rows:
+        book.keep(db, table, key, values, now, was)
+    for key, at in ctx.effects.moves:
+        outbox.move(db, key, at)
+    for key, reason in ctx.effects.withdraws:
+        outbox.withdraw(db, [key], reason, now)
+    new = [_new_job(entry, job) for entry in ctx.effects.later]
+    outbox.put(db, new, now)
+    for sent in getattr(ctx.post, "sent", []):
+        row = dict(sent)
+        key = row.pop("key")
+        row |= {"job_key": job.key, "event_id": job.event_id, "created_at": now}
+        book.keep(db, "messages", key, row, now)
+
+
+def _new_job(entry: dict[str, Any], parent: Job) -> NewJob:
+    registered = actions()[entry["action"]]
+    parameters = dict(entry["parameters"])
+    if entry["urgent"]:
+        parameters["urgent"] = True
+    return NewJob(
+        key=entry["key"],
+        event_id=parent.event_id,
+        action=entry["action"],
+        rule=parent.rule,
+        run_at=entry["run_at"],
+        parameters=parameters,
+        acts=registered.acts,
+        urgent=bool(parameters.get("urgent")),
+        client_id=parameters.get("client_id"),
+    )
+
+
+def show_parked(db: sa.Connection, job: Job, finish: Finish, now: datetime) -> None:
+    """Show in the book too that a cancellation or upgrade waits for staff."""
+    if job.acts:
+        for table, name in (("cancellations", "cancellation"), ("upgrades", "order")):
+            if key := job.parameters.get(name):
+                book.for_staff(db, table, key, finish.reason, now)

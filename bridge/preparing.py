@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import lru_cache
+from datetime import datetime, timedelta
+from functools import lru_cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 
+from bridge.billing.model import CancellationRequest
 from bridge.breaker import Breaker
-from bridge.errors import ErrorClass, Reason, RemoteError, SendError
+from bridge.errors import ErrorClass, Reason, RemoteError, SendError, Skipped
 from bridge.events import Event
 from bridge.facts import Facts, View
 from bridge.hookmap import HookMap, LiveMap
@@ -21,12 +22,15 @@ from bridge.ledger import StoreBook, StorePost, cancellation_fields, upgrade_fie
 from bridge.metrics import Metrics
 from bridge.panel import Panel
 from bridge.sandbox import Expression, compile_when
-from bridge.store import Store, inbox, reports
+from bridge.store import Store, inbox, outbox, reports
 from bridge.store.outbox import Finish, Job, NewJob
-from bridge.watching import watch
+from bridge.watching import Shared, watch
 from bridge.whatsapp import Message, Provider, Receipt
 
 log = structlog.get_logger("worker")
+
+#: Longer than connect + total deadline + the panel's longest work on a call.
+ACTING_LEASE = timedelta(minutes=5)
 
 _compiled = lru_cache(maxsize=512)(compile_when)
 
@@ -54,10 +58,12 @@ class Bench:
     slow_down: Callable[[], None] = lambda: None
     panel_circuit: Breaker = field(init=False)
     provider_circuit: Breaker = field(init=False)
+    _requests: Shared[list[CancellationRequest]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.panel_circuit = Breaker(self.panel_name, self.now)
         self.provider_circuit = Breaker(self.provider.name, self.now)
+        self._requests = Shared(lambda: self.panel.cancellation_requests())
 
     def anything_due(self) -> bool:
         """Look, without writing, whether there is an event or job to take."""
@@ -85,8 +91,13 @@ class Bench:
     ) -> Context:
         """Return what an action gets for one job."""
         hookmap = self.map.current
+        shared = {"cancellation_requests": self._requests}
         watched, calls = watch(
-            panel or self.panel, self.panel_circuit, dry_run=self.dry_run
+            panel or self.panel,
+            self.panel_circuit,
+            dry_run=self.dry_run,
+            hold=partial(self._hold, job),
+            instead=None if panel else shared,
         )
         today = now.astimezone(self.zone).date()
         book = StoreBook(self.store, hookmap.company, now, today)
@@ -130,6 +141,14 @@ class Bench:
         )
         ctx.seen["calls"] = calls
         return ctx
+
+    def _hold(self, job: Job) -> None:
+        """Make sure that a job which acts is still ours, and for long enough."""
+        if not job.acts or job.epoch == 0:
+            return
+        until = self.now() + ACTING_LEASE
+        if not self.store.write(lambda db: outbox.extend(db, job, until)):
+            raise Skipped("the claim was lost: another worker goes on")
 
     def _given(
         self, job: Job, book: StoreBook, hookmap: HookMap, now: datetime
@@ -192,9 +211,17 @@ class Bench:
             self.provider_circuit.failed(locked)
 
     def tell_staff(
-        self, job: Job, finish: Finish, ctx: Context | None, now: datetime
+        self,
+        job: Job,
+        finish: Finish,
+        ctx: Context | None,
+        now: datetime,
+        once: str = "",
     ) -> NewJob:
-        """Return the job that tells staff of what waits for them."""
+        """Return the job that tells staff of what waits for them.
+
+        Of all that is told under the same *once*, the first alone is.
+        """
         policy = self.map.current.policies.staff
         text = f"[bridge] {job.action} ({job.rule}) waits for a person: {finish.reason}"
         parameters: dict[str, Any] = {"text": text, "raw": True}
@@ -208,7 +235,7 @@ class Bench:
         if ctx is not None and ctx.client_id is not None:
             parameters["client_id"] = ctx.client_id
         return NewJob(
-            key=f"{job.key}/staff:{job.epoch}",
+            key=f"{once}/staff" if once else f"{job.key}/staff:{job.epoch}",
             event_id=job.event_id,
             action=action,
             rule=job.rule,

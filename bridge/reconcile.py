@@ -11,13 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
-from bridge.billing.model import CancellationRequest, Service
+from bridge.billing.model import CancellationRequest, Invoice, Service
 from bridge.dispatch import apply_job, end_job
 from bridge.errors import Reason, RemoteError
 from bridge.events import Body, Subject
 from bridge.hooks.schedule_cancellation import key_of, terminate_key
 from bridge.preparing import Bench
-from bridge.store import book, inbox, outbox
+from bridge.store import book, inbox, outbox, reports
 from bridge.store.inbox import Accepted
 from bridge.store.outbox import NewJob
 
@@ -64,27 +64,44 @@ def reconcile(
         live = book.live_cancellations(db)
         known = book.known_requests(db, [request.id for request in requests])
         orders = book.open_orders(db)
-    _vanished(bench, report, live, {r.id for r in requests}, dry_run)
+    _vanished(bench, report, live, requests, dry_run)
     busy = {row.service_id for row in live}
     _unheard(bench, report, requests, known, busy, dry_run, progress)
     _invoices(bench, report, orders, dry_run)
-    _without_a_job(bench, report, live, dry_run)
+    _without_a_job(bench, report, dry_run)
     return report
 
 
 def _vanished(
-    bench: Bench, report: Report, live: Any, listed: set[int], dry_run: bool
+    bench: Bench,
+    report: Report,
+    live: Any,
+    requests: list[CancellationRequest],
+    dry_run: bool,
 ) -> None:
-    """Withdraw what the panel does not list any more (its list was complete)."""
+    """Withdraw what the panel does not list any more, in two complete passes.
+
+    Rows taken out and put in while a list is read page by page can hide another.
+    A service that is listed under a newer request is not withdrawn.
+    """
     now = bench.now()
-    for row in live:
-        young = now - row.created_at < FRESH
-        if row.state == "acting" or row.request_id in listed or young:
-            continue
+    gone = _unlisted([row for row in live if _settled(row, now)], requests)
+    if gone:
+        gone = _unlisted(gone, bench.panel.cancellation_requests())
+    for row in gone:
         detail = f"request {row.request_id} is not on the panel's list any more"
         report.differences.append(Difference("withdrawn", row.service_id, detail))
         if not dry_run:
             bench.store.write(partial(withdraw, row=row, reason=detail, now=now))
+
+
+def _settled(row: Any, now: datetime) -> bool:
+    return bool(row.state != "acting" and now - row.changed_at >= FRESH)
+
+
+def _unlisted(rows: list[Any], requests: list[CancellationRequest]) -> list[Any]:
+    services = {request.service_id for request in requests}
+    return [row for row in rows if row.service_id not in services]
 
 
 def withdraw(db: sa.Connection, row: Any, reason: str, now: datetime) -> bool:
@@ -93,7 +110,7 @@ def withdraw(db: sa.Connection, row: Any, reason: str, now: datetime) -> bool:
     if fresh is None or fresh.state not in ("scheduled", "staff"):
         return False
     values = {"state": "withdrawn", "reason": reason}
-    book.keep(db, "cancellations", row.key, values, now)
+    book.keep(db, "cancellations", row.key, values, now, fresh.state)
     outbox.withdraw(db, [terminate_key(row.key)], reason, now)
     alert = NewJob(
         key=f"{row.key}/cancellation_withdrawn",
@@ -198,35 +215,36 @@ def _invoices(bench: Bench, report: Report, orders: Any, dry_run: bool) -> None:
     """Look whether the invoices of ordered upgrades were paid or cancelled."""
     now = bench.now()
     for row in orders:
-        try:
-            invoice = bench.panel.invoice(row.invoice_id)
-        except RemoteError as error:
-            if error.reason is Reason.NOT_FOUND:
-                continue
-            raise
-        if invoice.paid:
+        invoice = _invoice(bench, row.invoice_id)
+        if invoice is not None and invoice.paid:
             job, what = apply_job(row.id, None, now), "upgrade paid"
-        elif not invoice.counts:
+        elif invoice is None or not invoice.counts:
             job, what = end_job(row.id, None, now), "upgrade ended"
         else:
             continue
-        detail = f"invoice {invoice.id} is {invoice.status}"
+        status = invoice.status if invoice else "gone"
+        detail = f"invoice {row.invoice_id} is {status}"
         report.differences.append(Difference(what, row.service_id, detail))
         if not dry_run:
             bench.store.write(partial(outbox.put, new=[job], now=now))
 
 
-def _without_a_job(bench: Bench, report: Report, live: Any, dry_run: bool) -> None:
+def _invoice(bench: Bench, invoice_id: int) -> Invoice | None:
+    try:
+        return bench.panel.invoice(invoice_id)
+    except RemoteError as error:
+        if error.reason is Reason.NOT_FOUND:
+            return None
+        raise
+
+
+def _without_a_job(bench: Bench, report: Report, dry_run: bool) -> None:
     """See that every scheduled cancellation has the job that will carry it out."""
     now = bench.now()
-    for row in live:
-        if row.state != "scheduled" or row.at is None:
-            continue
+    with bench.store.read() as db:
+        rows = reports.without_job(db)
+    for row in rows:
         job = terminate_job(row)
-        with bench.store.read() as db:
-            there = outbox.state_of(db, job.key)
-        if there is not None:
-            continue
         detail = f"{row.key} had no job: put in again"
         report.differences.append(Difference("job put in", row.service_id, detail))
         if not dry_run:

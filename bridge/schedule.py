@@ -89,6 +89,7 @@ class Schedule:
 
     def stop(self) -> None:
         """Tick no more; wait for a pass that runs."""
+        self._stopped.set()
         if self._scheduler is not None:
             self._scheduler.pause()
             self._scheduler.shutdown(wait=True)
@@ -116,7 +117,7 @@ class Schedule:
             return
         now = self.bench.now()
         with self.bench.store.read() as db:
-            rows = reports.due_without_job(db, now)
+            rows = reports.without_job(db, now)
         for row in rows:
             job = terminate_job(row)
             self.bench.store.write(partial(outbox.put, new=[job], now=now))

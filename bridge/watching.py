@@ -1,13 +1,19 @@
-"""The panel as jobs see it: behind a circuit, every call noted, dry when told so."""
+"""The panel as jobs see it: behind a circuit, every call noted, dry when told so.
+
+A job that acts proves before each writing call that its claim still holds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar, cast
 
-from bridge.breaker import Breaker
+from bridge.breaker import Breaker, CircuitOpen
 from bridge.errors import Rehearsed, RemoteError
 from bridge.panel import Panel, PanelWrites
+
+T = TypeVar("T")
 
 _WRITES = frozenset(name for name in vars(PanelWrites) if not name.startswith("_"))
 #: Words that say an outcome of a call without its content.
@@ -17,21 +23,33 @@ _SHOWN = 200
 class WatchedPanel:
     """Wraps a panel for one job: `calls` holds what was asked and how it went."""
 
-    def __init__(self, panel: Panel, breaker: Breaker, *, dry_run: bool) -> None:
+    def __init__(
+        self,
+        panel: Panel,
+        breaker: Breaker,
+        *,
+        dry_run: bool,
+        hold: Callable[[], None] = lambda: None,
+        instead: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:
         self._panel = panel
         self._breaker = breaker
         self._dry_run = dry_run
+        self._hold = hold
+        self._instead = instead or {}
         self.calls: list[str] = []
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._panel, name)
+        method = self._instead.get(name) or getattr(self._panel, name)
         if self._dry_run and name in _WRITES:
             return self._rehearse(name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
             shown = describe(name, args, kwargs)
+            self._enter(shown)
+            if name in _WRITES:
+                self._hold()
             try:
-                self._breaker.enter()
                 result = method(*args, **kwargs)
             except RemoteError as error:
                 self.calls.append(f"{shown}: {error.reason.value}: {error.detail}")
@@ -43,6 +61,26 @@ class WatchedPanel:
 
         return call
 
+    def _enter(self, shown: str) -> None:
+        """Pass the circuit, or raise CircuitOpen.
+
+        An open one is probed by asking for the version, which harms nobody: if
+        that fails it is the service that is down, and no call is to blame.
+        """
+        try:
+            if not self._breaker.enter():
+                return
+        except CircuitOpen as error:
+            self.calls.append(f"{shown}: not made: {error.detail}")
+            raise
+        try:
+            self._panel.version()
+        except RemoteError as error:
+            self._breaker.failed(error)
+            if self._breaker.open:
+                raise self._breaker.refusal() from error
+        self._breaker.succeeded()
+
     def _rehearse(self, name: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             shown = describe(name, args, kwargs)
@@ -52,9 +90,60 @@ class WatchedPanel:
         return call
 
 
-def watch(panel: Panel, breaker: Breaker, *, dry_run: bool) -> tuple[Panel, list[str]]:
-    """Return *panel* watched, and the list that its calls are noted in."""
-    watched = WatchedPanel(panel, breaker, dry_run=dry_run)
+class Shared(Generic[T]):
+    """One costly reading that serves everybody who waits for it.
+
+    Each caller gets what a reading found that began after he asked, so that
+    nothing is older than his question; the callers of one moment share one.
+    """
+
+    def __init__(self, read: Callable[[], T]) -> None:
+        self._read = read
+        self._turn = threading.Condition()
+        self._started = 0
+        self._waiting = 0
+        self._reading = False
+        self._found: tuple[int, T] | None = None
+
+    def __call__(self) -> T:
+        """Return what was read; raises what a reading of one's own raised."""
+        with self._turn:
+            wanted = self._started + 1
+            while True:
+                if self._found is not None and self._found[0] >= wanted:
+                    return self._found[1]
+                if not self._reading:
+                    break
+                self._waiting += 1
+                self._turn.wait()
+                self._waiting -= 1
+            self._started += 1
+            number, self._reading = self._started, True
+        try:
+            found = self._read()
+            with self._turn:
+                self._found = (number, found)
+        finally:
+            with self._turn:
+                self._reading = False
+                self._turn.notify_all()
+        return found
+
+
+def watch(
+    panel: Panel,
+    breaker: Breaker,
+    *,
+    dry_run: bool,
+    hold: Callable[[], None] = lambda: None,
+    instead: Mapping[str, Callable[..., Any]] | None = None,
+) -> tuple[Panel, list[str]]:
+    """Return *panel* watched, and the list that its calls are noted in.
+
+    *hold* is called before each writing call; what it raises stops that call.
+    *instead* holds what is called in place of a method of that name.
+    """
+    watched = WatchedPanel(panel, breaker, dry_run=dry_run, hold=hold, instead=instead)
     return cast(Panel, watched), watched.calls
 
 

@@ -6,7 +6,7 @@ import fcntl
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -52,7 +52,7 @@ class Bridge:
     bench: Bench
     worker: Worker
     transport: Transport
-    keys: list[bytes]
+    keys: list[bytes] = field(repr=False)
     lock: IO[str] | None = None
     _reload: Callable[[], None] = field(default=lambda: None)
 
@@ -98,7 +98,9 @@ class Bridge:
             log.warning("settings not reread", problems=len(error.problems))
             return
         if fresh.signing_secrets != self.settings.signing_secrets:
-            self.settings = fresh
+            self.settings = replace(
+                self.settings, signing_secrets=fresh.signing_secrets
+            )
             self.keys[:] = fresh.keys
             log.info("signing secrets changed", valid=len(self.keys))
 

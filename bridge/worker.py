@@ -6,7 +6,6 @@ not stop the others.
 
 from __future__ import annotations
 
-import random
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,37 +16,28 @@ import sqlalchemy as sa
 import structlog
 
 from bridge import dispatch
-from bridge.breaker import CircuitOpen
 from bridge.errors import (
     BridgeError,
-    ErrorClass,
-    Later,
     Parked,
-    Reason,
-    Rehearsed,
-    RemoteError,
-    SendError,
-    Skipped,
+    StaleRow,
     StoreUnavailable,
-    TextError,
 )
 from bridge.events import Event
 from bridge.hooks import actions
 from bridge.hooks.context import Context
-from bridge.preparing import Bench
-from bridge.store import book, inbox, outbox
-from bridge.store.outbox import Finish, Job, NewJob
+from bridge.ledger import keep, show_parked
+from bridge.preparing import ACTING_LEASE, Bench
+from bridge.retries import again, result_of, unforeseen
+from bridge.store import inbox, outbox, reports
+from bridge.store.outbox import Finish, Job
 
 log = structlog.get_logger("worker")
 
-#: Longer than connect + total deadline + the panel's longest work on a call.
-ACTING_LEASE = timedelta(minutes=5)
 ALERT_LEASE = timedelta(minutes=3)
-#: Tries before a person looks; a circuit that is open costs none.
-TRIES = 10
-_FIRST = 5.0
-_LONGEST = timedelta(hours=6)
-_OBEYED = timedelta(hours=1)
+#: Claims in a row that nobody finished: the job itself may end the process.
+DEATHS = 3
+#: Acting pauses while the clock shows so much less than the newest row.
+BEHIND = timedelta(minutes=5)
 _CLAIMED = 64
 
 
@@ -62,6 +52,7 @@ class Worker:
     _busy: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _pool: ThreadPoolExecutor | None = None
+    _paused: bool = False
 
     def run(self, poll: float = 0.5) -> None:
         """Work until `stop`: look for due jobs when woken and every *poll* seconds."""
@@ -144,12 +135,23 @@ class Worker:
 
         def take(db: sa.Connection) -> tuple[list[Job], dict[str, Event]]:
             events = dispatch.match(db, hookmap, now)
-            jobs = outbox.claim(db, now, ACTING_LEASE, acts=True, limit=1)
+            jobs = []
+            if not self._behind(db, now):
+                jobs = outbox.claim(db, now, ACTING_LEASE, acts=True, limit=1)
             jobs += outbox.claim(db, now, ALERT_LEASE, acts=False, limit=limit)
             missing = {job.event_id for job in jobs if job.event_id} - set(events)
             return jobs, events | inbox.many(db, sorted(missing))
 
         return self.bench.store.write(take, 30.0)
+
+    def _behind(self, db: sa.Connection, now: datetime) -> bool:
+        """Tell whether the clock was set back: days worked out now may be wrong."""
+        newest = reports.newest(db)
+        behind = newest is not None and newest - now > BEHIND
+        if behind and not self._paused:
+            log.error("the clock is behind the store: acting pauses", newest=newest)
+        self._paused = behind
+        return behind
 
     def _groups(
         self, jobs: list[Job], events: dict[str, Event]
@@ -178,20 +180,24 @@ class Worker:
         structlog.contextvars.bind_contextvars(event=job.event_id, job=job.key)
         ctx: Context | None = None
         members = list(jobs[1:])
+        once = ""
         try:
             ctx = self.bench.context(job, event, now)
+            if job.deaths >= DEATHS:
+                raise Parked(f"its process ended {job.deaths} times while it ran")
             self._let_it_take_more(ctx, job, members, events, now)
             finish = self._run(ctx, job)
         except BridgeError as error:
-            finish = result_of(error, job, now)
+            once = getattr(error, "once", "")
+            finish = result_of(error, job, self.bench.now())
         except Exception as error:
             log.exception("action raised", action=job.action)
-            finish = _unforeseen(error, job, now)
+            finish = unforeseen(error, job, self.bench.now())
         if ctx is not None:
             finish = _with_what_was_seen(finish, ctx)
         log.info("job", action=job.action, state=finish.state, reason=finish.reason)
         self.bench.metrics.jobs.labels(job.action, finish.state).inc()
-        self._record(job, members, ctx, finish, now)
+        self._record(job, members, ctx, finish, once)
         structlog.contextvars.clear_contextvars()
         return finish
 
@@ -243,9 +249,9 @@ class Worker:
         members: list[Job],
         ctx: Context | None,
         finish: Finish,
-        now: datetime,
+        once: str,
     ) -> None:
-        registered = actions()
+        now = self.bench.now()
 
         def record(db: sa.Connection) -> bool:
             if not outbox.finish(db, job, finish, now):
@@ -253,29 +259,43 @@ class Worker:
             for member in members:
                 outbox.finish(db, member, _together(finish, job), now)
             if ctx is not None:
-                _keep(db, ctx, job, finish, now)
+                keep(db, ctx, job, finish, now)
             if finish.state == "done" and finish.run_at is None and job.steps:
                 step = dispatch.step_job(
                     job.key, job.event_id, job.rule, job.steps, now, finish.outcome
                 )
                 outbox.put(db, [step], now)
+            if finish.state == "parked":
+                show_parked(db, job, finish, now)
             if finish.state == "parked" and job.action not in _TELLS:
-                outbox.put(db, [self.bench.tell_staff(job, finish, ctx, now)], now)
+                tell = self.bench.tell_staff(job, finish, ctx, now, once)
+                outbox.put(db, [tell], now)
             return True
 
         for _ in range(3):
             try:
                 if not self.bench.store.write(record, 10.0):
                     log.warning("the claim was lost: another worker goes on")
-                break
+                return
             except StoreUnavailable as error:
                 log.warning("outcome not kept yet", reason=str(error))
-        else:
-            log.error("outcome not kept: it is looked at again when its lease ends")
-        del registered
+            except Exception as error:
+                if ctx is None:
+                    raise
+                # What it left cannot be kept as it is: only that, with its reason.
+                log.warning("outcome not kept", error=type(error).__name__)
+                again = _not_kept(error, job, now)
+                return self._record(job, members, None, again, "")
+        log.error("outcome not kept: it is looked at again when its lease ends")
 
 
 _TELLS = ("log_activity", "open_ticket")
+
+
+def _not_kept(error: Exception, job: Job, now: datetime) -> Finish:
+    if isinstance(error, StaleRow):
+        return again(str(error), job, now)
+    return unforeseen(error, job, now)
 
 
 def _known(action: Any) -> set[str]:
@@ -287,123 +307,6 @@ def _together(finish: Finish, leader: Job) -> Finish:
     if finish.state == "done":
         return Finish("done", f"went out together with {leader.key}", finish.outcome)
     return finish
-
-
-def _keep(
-    db: sa.Connection, ctx: Context, job: Job, finish: Finish, now: datetime
-) -> None:
-    """Write what the action left, in the transaction of its outcome."""
-    if finish.state == "retry":
-        return
-    for table, key, values in ctx.effects.rows:
-        book.keep(db, table, key, values, now)
-    for key, at in ctx.effects.moves:
-        outbox.move(db, key, at)
-    for key, reason in ctx.effects.withdraws:
-        outbox.withdraw(db, [key], reason, now)
-    new = [_new_job(entry, job) for entry in ctx.effects.later]
-    outbox.put(db, new, now)
-    for sent in getattr(ctx.post, "sent", []):
-        row = dict(sent)
-        key = row.pop("key")
-        row |= {"job_key": job.key, "event_id": job.event_id, "created_at": now}
-        book.keep(db, "messages", key, row, now)
-
-
-def _new_job(entry: dict[str, Any], parent: Job) -> NewJob:
-    registered = actions()[entry["action"]]
-    parameters = dict(entry["parameters"])
-    return NewJob(
-        key=entry["key"],
-        event_id=parent.event_id,
-        action=entry["action"],
-        rule=parent.rule,
-        run_at=entry["run_at"],
-        parameters=parameters,
-        acts=registered.acts,
-        urgent=entry["urgent"] or bool(parameters.get("urgent")),
-        client_id=parameters.get("client_id"),
-    )
-
-
-def result_of(error: BridgeError, job: Job, now: datetime) -> Finish:
-    """Return what an error on purpose means for its job."""
-    if isinstance(error, Later):
-        return Finish("waiting", str(error), run_at=error.at, forget_attempt=True)
-    if isinstance(error, Skipped):
-        return Finish("skipped", str(error))
-    if isinstance(error, Rehearsed):
-        return Finish("rehearsed", str(error))
-    if isinstance(error, Parked | TextError):
-        return Finish("parked", str(error))
-    if isinstance(error, CircuitOpen):
-        at = error.until + timedelta(seconds=random.uniform(0, 5))  # noqa: S311
-        return Finish("retry", str(error), run_at=at, forget_attempt=True)
-    if isinstance(error, RemoteError):
-        return _after_the_panel(error, job, now)
-    if isinstance(error, SendError):
-        return _after_the_provider(error, job, now)
-    if isinstance(error, StoreUnavailable):
-        return Finish("retry", str(error), run_at=now + timedelta(seconds=5))
-    return _unforeseen(error, job, now)
-
-
-def _after_the_panel(error: RemoteError, job: Job, now: datetime) -> Finish:
-    permanent = error.reason in (Reason.NOT_FOUND, Reason.MISSING_PERMISSION)
-    if error.reason is Reason.REFUSED and not job.acts:
-        permanent = True
-    if permanent:
-        return Finish("parked", str(error))
-    least = ACTING_LEASE if job.acts and error.sent else timedelta(0)
-    return _again(str(error), job, now, error.retry_after, least)
-
-
-def _after_the_provider(error: SendError, job: Job, now: datetime) -> Finish:
-    kind = error.kind
-    if kind is ErrorClass.NEVER:
-        return Finish("skipped", str(error))
-    if kind in (ErrorClass.FIX, ErrorClass.AS_TEMPLATE):
-        return Finish("parked", str(error))
-    if kind is ErrorClass.HALT:
-        return Finish(
-            "retry", str(error), run_at=now + timedelta(minutes=1), forget_attempt=True
-        )
-    if kind is ErrorClass.LATER:
-        return Finish("retry", str(error), run_at=now + timedelta(hours=24))
-    if kind is ErrorClass.PAIR:
-        wait = timedelta(seconds=4 ** min(job.attempts - 1, 3))
-        return Finish("retry", str(error), run_at=now + wait)
-    return _again(str(error), job, now, error.retry_after, timedelta(0))
-
-
-def _again(
-    reason: str, job: Job, now: datetime, asked: float | None, least: timedelta
-) -> Finish:
-    """Try again: exponential with full jitter, obeying what the other side asked."""
-    if job.attempts >= TRIES:
-        return Finish("parked", f"{reason} ({job.attempts} tries)")
-    top = min(_LONGEST.total_seconds(), _FIRST * 2 ** (job.attempts - 1))
-    wait = timedelta(seconds=random.uniform(1, max(top, 1)))  # noqa: S311
-    if asked is not None:
-        wait = max(wait, min(timedelta(seconds=asked), _OBEYED))
-    return Finish("retry", reason, run_at=now + max(wait, least))
-
-
-def _unforeseen(error: Exception, job: Job, now: datetime) -> Finish:
-    """Return what an error nobody foresaw means: its kind is kept, not its text."""
-    name = type(error).__name__
-    where = _where(error)
-    return _again(f"unforeseen {name} {where}", job, now, None, timedelta(seconds=30))
-
-
-def _where(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return ""
-    name = trace.tb_frame.f_code.co_filename.rsplit("/", 1)[-1]
-    return f"in {name}:{trace.tb_lineno}"
 
 
 def _with_what_was_seen(finish: Finish, ctx: Context) -> Finish:

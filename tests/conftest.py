@@ -14,7 +14,7 @@ import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,7 +36,7 @@ from bridge.demo.panel_server import PanelServer
 from bridge.demo.world import World
 from bridge.errors import Reason, RemoteError
 from bridge.settings import Secret, Settings
-from bridge.store import reports, schema
+from bridge.store import reports, schema, tables
 from bridge.transport import Answer, Call
 from bridge.whatsapp import Message, Receipt
 from bridge.whatsapp.console import ConsoleProvider
@@ -66,6 +66,21 @@ def pytest_report_header() -> str:
     return "stores: sqlite (postgresql: BRIDGE_TEST_POSTGRES is not set)"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker for tests that one store is enough for, or that need one."""
+    line = "store(name): on this store only: sqlite or postgresql"
+    config.addinivalue_line("markers", line)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what uses a store on each of them, or on the one it is marked with."""
+    if "database_url" not in metafunc.fixturenames:
+        return
+    mark = metafunc.definition.get_closest_marker("store")
+    stores = mark.args if mark else STORES
+    metafunc.parametrize("database_url", stores, indirect=True)
+
+
 # --- The store ---
 
 
@@ -78,16 +93,32 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template() -> Iterator[sa.URL]:
-    """An empty, migrated PostgreSQL database, to be copied."""
-    url = sa.make_url(POSTGRES).set(database=f"bridge_t_{uuid.uuid4().hex[:12]}")
-    _postgres(f'CREATE DATABASE "{url.database}"')
-    schema.migrate(url.render_as_string(hide_password=False))
-    yield url
-    _postgres(f'DROP DATABASE "{url.database}" WITH (FORCE)')
+def postgres_database() -> Iterator[str]:
+    """A migrated PostgreSQL database of this run's own."""
+    name = f"bridge_t_{uuid.uuid4().hex[:12]}"
+    server = sa.create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
+    with server.connect() as db:
+        db.exec_driver_sql(f'CREATE DATABASE "{name}"')
+    url = sa.make_url(POSTGRES).set(database=name)
+    text = url.render_as_string(hide_password=False)
+    schema.migrate(text)
+    yield text
+    with server.connect() as db:
+        db.exec_driver_sql(f'DROP DATABASE "{name}" WITH (FORCE)')
+    server.dispose()
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(scope="session")
+def postgres_engine(postgres_database: str) -> Iterator[sa.Engine]:
+    """A connection to that database, for emptying it."""
+    engine = sa.create_engine(
+        postgres_database, isolation_level="AUTOCOMMIT", pool_pre_ping=True
+    )
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty store of this test's own, once for each database."""
     if request.param == "sqlite":
@@ -96,18 +127,46 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         path.chmod(0o600)
         yield f"sqlite:///{path}"
         return
-    template: sa.URL = request.getfixturevalue("postgres_template")
-    name = f"{template.database}_{uuid.uuid4().hex[:8]}"
-    _postgres(f'CREATE DATABASE "{name}" TEMPLATE "{template.database}"')
-    yield template.set(database=name).render_as_string(hide_password=False)
-    _postgres(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def _postgres(statement: str) -> None:
-    engine = sa.create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
+    if not POSTGRES:
+        pytest.skip("BRIDGE_TEST_POSTGRES is not set")
+    engine: sa.Engine = request.getfixturevalue("postgres_engine")
+    yield request.getfixturevalue("postgres_database")
     with engine.connect() as db:
-        db.exec_driver_sql(statement)
-    engine.dispose()
+        _empty(db)
+
+
+def _empty(db: sa.Connection) -> None:
+    """Delete every row (much quicker than a new database), and begin to count anew."""
+    others = "datname = current_database() AND pid <> pg_backend_pid()"
+    ended = "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE"
+    db.exec_driver_sql(f"{ended} {others}")
+    db.exec_driver_sql(
+        "; ".join(f'DELETE FROM "{name}"' for name in tables.metadata.tables)
+    )
+    db.exec_driver_sql("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind='S'")
+
+
+@pytest.fixture
+def postgres_gone(
+    postgres_engine: sa.Engine,
+) -> Callable[[], AbstractContextManager[None]]:
+    """Return what makes the PostgreSQL database unreachable for a while."""
+    name = postgres_engine.url.database
+    away = sa.create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def gone() -> Iterator[None]:
+        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname="
+        with away.connect() as db:
+            db.exec_driver_sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+            db.exec_driver_sql(f"{ended}'{name}'")
+            try:
+                yield
+            finally:
+                db.exec_driver_sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        away.dispose()
+
+    return gone
 
 
 # --- The panel ---
@@ -147,6 +206,7 @@ class Mounted:
     def __init__(self, panel: Panel) -> None:
         self._client = WsgiClient(panel)
         self._limit = threading.local()
+        self._really_sleep = panel.sleep
         panel.sleep = self._sleep
 
     def send(
@@ -168,10 +228,15 @@ class Mounted:
             late = isinstance(error, TimeoutError)
             what = "did not finish answering" if late else "closed the connection"
             raise RemoteError(service, Reason.UNREACHABLE, what, sent=True) from None
+        finally:
+            self._limit.seconds = None
         return Answer(got.status_code, dict(got.headers), body)
 
     def _sleep(self, seconds: float) -> None:
-        if seconds > self._limit.seconds:
+        limit = getattr(self._limit, "seconds", None)
+        if limit is None:  # asked by a server's thread, not through this mount
+            self._really_sleep(seconds)
+        elif seconds > limit:
             raise TimeoutError
 
 
@@ -351,3 +416,23 @@ def kit(
 ) -> Kit:
     """Everything together."""
     return Kit(clock, world, panel, bridge, outbox, sent, secret)
+
+
+@pytest.fixture
+def config_with(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that copies `config/` and changes words of its map.
+
+    Each pair is what stands there and what shall stand there instead.
+    """
+
+    def make(*changes: tuple[str, str]) -> Path:
+        path = tmp_path / f"config-{uuid.uuid4().hex[:6]}"
+        shutil.copytree(CONFIG, path)
+        text = (path / "hooks.yaml").read_text("utf-8")
+        for old, new in changes:
+            assert old in text, f"the map of config/ has no {old!r}"
+            text = text.replace(old, new)
+        (path / "hooks.yaml").write_text(text, "utf-8")
+        return path
+
+    return make

@@ -17,18 +17,24 @@ def apply_upgrade(ctx: Context, *, order: str) -> Outcome:
     """Change the service as ordered, if its invoice is paid and all is as quoted.
 
     Reads invoice and service from the panel first: a hook's word is not enough,
-    and a change that an earlier try made is not made again.
+    and a change that an earlier try made is not made again. Each word of a payment
+    is looked into by a job of its own; the change is made by one job alone.
     """
     row = ctx.book.order(order)
-    if row is None or row.state not in ("invoiced", "paid", "applying"):
+    alone = ctx.key == apply_key(order)
+    states = ("ordered", "invoiced", "paid", *(["staff"] if alone else []))
+    if row is None or row.state not in states:
         raise Skipped(f"upgrade {order} is {row.state if row else 'not in the book'}")
     ctx.client_id = row.client_id
     _paid(ctx, row)
+    if not alone:
+        ctx.later("apply_upgrade", key=apply_key(row.id), order=row.id)
+        return {"order": row.id, "service": row.service_id, "how": "it is paid"}
     service = ctx.panel.service(row.service_id)
     if not _applied(row, service):
         if problem := changed(row, service):
             reason = f"{problem}: nothing was applied, the invoice is paid"
-            ctx.keep("upgrades", row.id, state="staff", reason=reason)
+            ctx.keep("upgrades", row.id, was=row.state, state="staff", reason=reason)
             raise ctx.staff(f"upgrade {row.id} of service {service.id}: {reason}")
         cycle = Cycle(row.cycle)
         ctx.panel.change_service(
@@ -38,9 +44,15 @@ def apply_upgrade(ctx: Context, *, order: str) -> Outcome:
             recurring=row.recurring,
             next_due=_due(row, cycle, ctx.today),
         )
-    ctx.keep("upgrades", row.id, state="applying", paid_on=row.paid_on or ctx.today)
+    paid_on = row.paid_on or ctx.today
+    ctx.keep("upgrades", row.id, was=row.state, state="applying", paid_on=paid_on)
     ctx.later("change_package", key=f"upgrade:{row.id}/package", order=row.id)
     return {"order": row.id, "service": service.id, "product": row.to_product}
+
+
+def apply_key(order: str) -> str:
+    """Return the key of the one job that changes the service."""
+    return f"upgrade:{order}/apply"
 
 
 def _paid(ctx: Context, row: Order) -> None:
@@ -49,6 +61,8 @@ def _paid(ctx: Context, row: Order) -> None:
     if row.invoice_id is None:
         raise ctx.staff(f"upgrade {row.id} has no invoice")
     invoice = ctx.panel.invoice(row.invoice_id)
+    if not invoice.paid and ctx.key == apply_key(row.id):
+        raise ctx.staff(f"invoice {invoice.id} was paid and is {invoice.status} now")
     if not invoice.paid:
         raise Skipped(f"invoice {invoice.id} is {invoice.status}, not paid")
 

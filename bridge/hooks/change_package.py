@@ -14,7 +14,7 @@ def change_package(ctx: Context, *, order: str) -> Outcome:
     Saying it twice changes nothing: the server is told the plan, not a step.
     """
     row = ctx.book.order(order)
-    if row is None or row.state != "applying":
+    if row is None or row.state not in ("applying", "staff"):
         raise Skipped(f"upgrade {order} is {row.state if row else 'not in the book'}")
     ctx.client_id = row.client_id
     how = "the server took the new plan"
@@ -22,7 +22,7 @@ def change_package(ctx: Context, *, order: str) -> Outcome:
         ctx.panel.change_package(row.service_id)
     except NoModule:
         how = "the product has no server to be told"
-    ctx.keep("upgrades", row.id, state="done", reason=how)
+    ctx.keep("upgrades", row.id, was=row.state, state="done", reason=how)
     ctx.later(
         "send_alert",
         key=f"upgrade:{row.id}/told",

@@ -104,6 +104,10 @@ class Book(Protocol):
         """Take along the alerts that wait for the same rule and client."""
         ...
 
+    def room(self, per_hour: int, per_day: int) -> Reserved:
+        """Tell whether the caps allow one more termination."""
+        ...
+
     def reserve(self, key: str, per_hour: int, per_day: int) -> Reserved:
         """Mark a termination as being carried out, within the caps."""
         ...
@@ -111,11 +115,15 @@ class Book(Protocol):
 
 @dataclass(frozen=True)
 class Reserved:
-    """Whether a termination may go on; else until when it waits, or for staff."""
+    """Whether a termination may go on; else until when it waits, or for staff.
+
+    *over*: neither, since the cancellation does not stand any more.
+    """
 
     granted: bool
     again_at: datetime | None = None
     reason: str = ""
+    over: bool = False
 
 
 class Post(Protocol):
@@ -148,7 +156,9 @@ class Post(Protocol):
 class Effects:
     """What is kept in the same transaction as the outcome."""
 
-    rows: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    rows: list[tuple[str, str, dict[str, Any], str | None]] = field(
+        default_factory=list
+    )
     later: list[dict[str, Any]] = field(default_factory=list)
     moves: list[tuple[str, datetime]] = field(default_factory=list)
     withdraws: list[tuple[str, str]] = field(default_factory=list)
@@ -188,9 +198,15 @@ class Context:
         """The panel's calendar day."""
         return self.now.astimezone(self.zone).date()
 
-    def keep(self, table: str, key: str, **values: Any) -> None:
-        """Write a row of ours by its key, together with the outcome."""
-        self.effects.rows.append((table, key, values))
+    def keep(
+        self, table: str, key: str, *, was: str | None = None, **values: Any
+    ) -> None:
+        """Write a row of ours by its key, together with the outcome.
+
+        *was* is the state it was read in, empty where there was none: if that is
+        no longer so, nothing is kept and the job runs again.
+        """
+        self.effects.rows.append((table, key, values, was))
 
     def later(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.errors import Skipped
+from bridge.errors import Reason, RemoteError, Skipped
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context
 
@@ -18,9 +18,18 @@ def end_upgrade(ctx: Context, *, order: str) -> Outcome:
     ):
         raise Skipped(f"upgrade {order} waits for no payment")
     ctx.client_id = row.client_id
-    invoice = ctx.panel.invoice(row.invoice_id)
+    reason = _why(ctx, row.invoice_id)
+    ctx.keep("upgrades", row.id, was=row.state, state="ended", reason=reason)
+    return {"order": row.id, "how": reason}
+
+
+def _why(ctx: Context, invoice_id: int) -> str:
+    try:
+        invoice = ctx.panel.invoice(invoice_id)
+    except RemoteError as error:
+        if error.reason is Reason.NOT_FOUND:
+            return f"the panel has no invoice {invoice_id} any more"
+        raise
     if invoice.counts:
         raise Skipped(f"invoice {invoice.id} is {invoice.status}")
-    reason = f"invoice {invoice.id} is {invoice.status}"
-    ctx.keep("upgrades", row.id, state="ended", reason=reason)
-    return {"order": row.id, "how": reason}
+    return f"invoice {invoice.id} is {invoice.status}"

@@ -46,7 +46,7 @@ def invoice_upgrade(
     if known is None:
         _as_quoted(ctx, row)
         known = _make(ctx, row)
-    ctx.keep("upgrades", row.id, invoice_id=known)
+    ctx.keep("upgrades", row.id, was=row.state, invoice_id=known)
     ctx.later("publish_upgrade", key=f"upgrade:{row.id}/publish", order=row.id)
     return {"order": row.id, "invoice": known}
 
@@ -90,14 +90,14 @@ def _order(ctx: Context, to: int, cycle: str) -> Outcome:
     id = order_id(service.id, to, chosen.value, ctx.key)
     to_name = ctx.panel.product(to).name
     values = order_values(service, quoted, to_name, ctx.now)
-    ctx.keep("upgrades", id, **values)
+    ctx.keep("upgrades", id, was="", **values)
     ctx.later("invoice_upgrade", key=f"upgrade:{id}/invoice", order=id)
     return {"order": id, "invoice": "in the next step", "charge": str(quoted.charge)}
 
 
 def _row(ctx: Context, id: str) -> Order:
     row = ctx.book.order(id)
-    if row is None or row.state not in ("ordered", "invoiced"):
+    if row is None or row.state not in ("ordered", "staff"):
         raise Skipped(f"upgrade {id} is {row.state if row else 'not in the book'}")
     ctx.client_id = row.client_id
     return row
@@ -139,7 +139,7 @@ def changed(row: Order, service: Any) -> str:
 def _make(ctx: Context, row: Order) -> int:
     description = f"Upgrade: {row.from_product} -> {row.to_product} ({row.cycle})"
     if ctx.dry_run:
-        ctx.keep("upgrades", row.id, state="rehearsed")
+        ctx.keep("upgrades", row.id, was=row.state, state="rehearsed")
     return ctx.panel.create_draft_invoice(
         row.client_id,
         description=description,
@@ -152,15 +152,15 @@ def _make(ctx: Context, row: Order) -> int:
 
 def _free(ctx: Context, row: Order) -> Outcome:
     if ctx.dry_run:
-        ctx.keep("upgrades", row.id, state="rehearsed")
+        ctx.keep("upgrades", row.id, was=row.state, state="rehearsed")
         raise Rehearsed(f"would change service {row.service_id} without an invoice")
-    ctx.keep("upgrades", row.id, state="paid", paid_on=ctx.today)
+    ctx.keep("upgrades", row.id, was=row.state, state="paid", paid_on=ctx.today)
     ctx.later("apply_upgrade", key=f"upgrade:{row.id}/apply", order=row.id)
     return {"order": row.id, "invoice": "none: nothing is to be paid"}
 
 
 def _for_staff(ctx: Context, row: Order, reason: str) -> Exception:
-    ctx.keep("upgrades", row.id, state="staff", reason=reason)
+    ctx.keep("upgrades", row.id, was=row.state, state="staff", reason=reason)
     return ctx.staff(f"upgrade {row.id} of service {row.service_id}: {reason}")
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from bridge.errors import Skipped
 from bridge.hooks import Outcome, action
+from bridge.hooks.apply_upgrade import apply_key
 from bridge.hooks.context import Context
 from bridge.hooks.invoice_upgrade import sum_of
+
+#: With staff it is when its job was parked: then it runs only if they say so.
+_OPEN = ("ordered", "staff")
 
 
 @action(internal=True, acts=True)
@@ -15,7 +19,7 @@ def publish_upgrade(ctx: Context, *, order: str) -> Outcome:
     The panel sends its own e-mail. One that is published already stays as it is.
     """
     row = ctx.book.order(order)
-    if row is None or row.invoice_id is None or row.state != "ordered":
+    if row is None or row.invoice_id is None or row.state not in _OPEN:
         raise Skipped(f"upgrade {order} waits for no invoice")
     ctx.client_id = row.client_id
     invoice = ctx.panel.invoice(row.invoice_id)
@@ -24,11 +28,11 @@ def publish_upgrade(ctx: Context, *, order: str) -> Outcome:
             f"invoice {invoice.id} is not as quoted: {sum_of(invoice)} instead of "
             f"{row.charge}, client {invoice.client_id}"
         )
-        ctx.keep("upgrades", row.id, state="staff", reason=reason)
+        ctx.keep("upgrades", row.id, was=row.state, state="staff", reason=reason)
         raise ctx.staff(reason)
-    ctx.keep("upgrades", row.id, state="invoiced")
+    ctx.keep("upgrades", row.id, was=row.state, state="invoiced")
     if invoice.status.casefold() == "draft":
         ctx.panel.publish_invoice(invoice.id)
     elif invoice.paid:
-        ctx.later("apply_upgrade", key=f"upgrade:{row.id}/apply", order=row.id)
+        ctx.later("apply_upgrade", key=apply_key(row.id), order=row.id)
     return {"order": row.id, "invoice": invoice.id}

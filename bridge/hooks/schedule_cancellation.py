@@ -41,17 +41,18 @@ def schedule_cancellation(ctx: Context) -> Outcome:
             f"{known.ends or 'a day that staff decide'} already"
         )
     key = known.key if known else key_of(service.id, request.id)
+    known = known or _rehearsed(ctx, key)
     try:
         end, owed = end_of(
             ctx.panel, request, service, ctx.today, ctx.date_format, ctx.event
         )
     except NoPeriod as error:
-        _book(ctx, key, service, request, None, None, [], str(error))
+        _book(ctx, key, known, service, request, None, None, [], str(error))
         raise ctx.staff(
             f"service {service.id} has no certain last day ({error}): decide by hand"
         ) from error
     at = moment_of(ctx, request, end)
-    _book(ctx, key, service, request, end, at, owed, None)
+    _book(ctx, key, known, service, request, end, at, owed, None)
     if known:
         ctx.move(terminate_key(key), at)
         ctx.withdraw(reminder_keys(ctx, key), "the service ends at once")
@@ -105,6 +106,17 @@ def remind(ctx: Context, key: str, service_id: int, end: End) -> None:
         )
 
 
+def _rehearsed(ctx: Context, key: str) -> Cancellation | None:
+    """Return the row of a request that a dry run carried out on paper only.
+
+    One that was really carried out, or withdrawn, is over: raises Skipped.
+    """
+    row = ctx.book.cancellation(key)
+    if row is not None and row.state != "rehearsed":
+        raise Skipped(f"that request of service {row.service_id} is {row.state}")
+    return row
+
+
 def _not_listed(ctx: Context, service: Service) -> Exception:
     began = ctx.created_at or ctx.now
     if ctx.now - began < _PATIENCE:
@@ -122,6 +134,7 @@ def _sooner(request: CancellationRequest, known: Cancellation) -> bool:
 def _book(
     ctx: Context,
     key: str,
+    known: Cancellation | None,
     service: Service,
     request: CancellationRequest,
     end: End | None,
@@ -147,4 +160,4 @@ def _book(
         "reason": reason,
         "event_id": ctx.event.id if ctx.event else None,
     }
-    ctx.keep("cancellations", key, **values)
+    ctx.keep("cancellations", key, was=known.state if known else "", **values)

@@ -50,7 +50,7 @@ def send_alert(
         raise Skipped(f"client {client.id} is closed: nobody is written to")
     number = _number(ctx, client, to)
     alerts = ctx.policies.alerts
-    if not urgent and not ctx.grouped:
+    if not urgent:
         _wait_for_the_morning(ctx)
     more = [] if urgent else _others(ctx, alerts.group_after)
     language = ctx.facts.language

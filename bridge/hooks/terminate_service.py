@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from marshmallow import fields
 
 from bridge.billing.model import CancellationRequest, End, NoPeriod, Service
-from bridge.errors import NoModule, Reason, RemoteError, Skipped
+from bridge.errors import NoModule, Parked, Reason, RemoteError, Skipped
 from bridge.gather import end_of, request_for
 from bridge.hooks import Outcome, action
-from bridge.hooks.context import Cancellation, Context
-from bridge.hooks.schedule_cancellation import IMMEDIATE, moment_of, remind
+from bridge.hooks.context import Cancellation, Context, Reserved
+from bridge.hooks.schedule_cancellation import (
+    IMMEDIATE,
+    moment_of,
+    remind,
+    terminate_key,
+)
 
 #: A termination that is later than this waits for staff.
 TOO_LATE = timedelta(hours=72)
@@ -30,7 +37,10 @@ def terminate_service(ctx: Context, *, cancellation: str = "") -> Outcome:
     domain is for staff. Raises Later over the hourly cap, Parked over the daily
     one. As a rule's action it ends the service whose cancellation is in the book.
     """
+    if not cancellation:
+        return _hand_over(ctx)
     row = _row(ctx, cancellation)
+    _not_over_the_caps(ctx, row, ctx.book.room)
     service = _service(ctx, row)
     if service.ended:
         return _gone(ctx, row, service)
@@ -40,24 +50,35 @@ def terminate_service(ctx: Context, *, cancellation: str = "") -> Outcome:
         return _withdrawn(ctx, row)
     _still_now(ctx, row, service, request)
     if ctx.dry_run:
-        ctx.keep("cancellations", row.key, state="rehearsed")
+        ctx.keep("cancellations", row.key, was=row.state, state="rehearsed")
         ctx.panel.terminate(service.id)
-    _within_the_caps(ctx, row)
+    _not_over_the_caps(ctx, row, partial(ctx.book.reserve, row.key))
     how = _end(ctx, service)
     return _done(ctx, row, how)
 
 
-def _row(ctx: Context, key: str) -> Cancellation:
-    if key:
-        row = ctx.book.cancellation(key)
-    else:
-        row = ctx.book.live_cancellation(ctx.facts.service.id)
-        if row is not None and row.at is not None and row.at > ctx.now:
-            raise Skipped(f"service {row.service_id} ends later, on {row.ends}")
+def _hand_over(ctx: Context) -> Outcome:
+    """Leave it to the cancellation's own job: two jobs might both act."""
+    service = ctx.facts.service
+    if service.ended:
+        raise Skipped(f"service {service.id} is {service.status} already")
+    row = ctx.book.live_cancellation(service.id)
     if row is None:
         raise ctx.staff("there is no cancellation in the book for this service")
     ctx.client_id = row.client_id
-    if row.state not in ("scheduled", "acting"):
+    if row.at is None or row.at > ctx.now:
+        raise Skipped(f"service {row.service_id} ends later, on {row.ends}")
+    key = terminate_key(row.key)
+    ctx.later("terminate_service", key=key, cancellation=row.key)
+    return {"service": row.service_id, "how": f"job {key} carries it out"}
+
+
+def _row(ctx: Context, key: str) -> Cancellation:
+    row = ctx.book.cancellation(key)
+    if row is None:
+        raise ctx.staff(f"there is no cancellation {key} in the book")
+    ctx.client_id = row.client_id
+    if row.state not in ("scheduled", "acting", "staff"):
         raise Skipped(f"the cancellation is {row.state} already")
     if row.at is not None and row.at > ctx.now:
         raise ctx.not_now(f"it is due on {row.ends}", row.at)
@@ -80,7 +101,7 @@ def _gone(ctx: Context, row: Cancellation, service: Service) -> Outcome:
     if row.acted_at is not None:
         return _done(ctx, row, f"{service.status}, as the panel shows")
     reason = f"the service was {service.status} already"
-    ctx.keep("cancellations", row.key, state="done", reason=reason)
+    ctx.keep("cancellations", row.key, was=row.state, state="done", reason=reason)
     return {"service": row.service_id, "how": reason}
 
 
@@ -99,7 +120,7 @@ def _same(ctx: Context, row: Cancellation, service: Service) -> None:
 
 def _withdrawn(ctx: Context, row: Cancellation) -> Outcome:
     reason = "the request is not on the panel's list any more: withdrawn"
-    ctx.keep("cancellations", row.key, state="withdrawn", reason=reason)
+    ctx.keep("cancellations", row.key, was=row.state, state="withdrawn", reason=reason)
     tell(ctx, row, "cancellation_withdrawn")
     return {"service": row.service_id, "how": reason}
 
@@ -107,12 +128,18 @@ def _withdrawn(ctx: Context, row: Cancellation) -> Outcome:
 def _still_now(
     ctx: Context, row: Cancellation, service: Service, request: CancellationRequest
 ) -> None:
-    """Raise Later with a new date if the paid period has moved on."""
+    """Raise Later with a new date if the paid period has moved on.
+
+    A row made immediate while its request is not was made so by staff.
+    """
+    by_hand = row.kind == IMMEDIATE and request.id == row.request_id
+    if request.immediate or by_hand:
+        return
     try:
         end, _ = end_of(ctx.panel, request, service, ctx.today, ctx.date_format)
     except NoPeriod as error:
         raise _for_staff(ctx, row, f"its last day is not certain: {error}") from error
-    if request.immediate or row.ends is None or end.day <= row.ends:
+    if row.ends is None or end.day <= row.ends:
         return
     if row.kind != IMMEDIATE and end.way == "over":
         return
@@ -130,6 +157,7 @@ def _moved(
     ctx.keep(
         "cancellations",
         row.key,
+        was=row.state,
         kind="end_of_period",
         request_id=request.id,
         ends=end.day,
@@ -144,16 +172,23 @@ def _moved(
     raise ctx.not_now(f"its period moved on: it ends on {end.day.isoformat()}", at)
 
 
-def _within_the_caps(ctx: Context, row: Cancellation) -> None:
+def _not_over_the_caps(
+    ctx: Context, row: Cancellation, ask: Callable[[int, int], Reserved]
+) -> None:
+    """Raise Later or Parked over the caps: asked before anything is looked up, so
+    that what waits does not weigh on the panel, and for certain before acting."""
+    if row.acted_at is not None:
+        return
     policy = ctx.policies.cancellations
-    reserved = ctx.book.reserve(
-        row.key, policy.max_terminations_per_hour, policy.max_terminations_per_day
-    )
+    per_day = policy.max_terminations_per_day
+    reserved = ask(policy.max_terminations_per_hour, per_day)
     if reserved.granted:
         return
+    if reserved.over:
+        raise Skipped(reserved.reason)
     if reserved.again_at is not None:
         raise ctx.not_now(reserved.reason, reserved.again_at)
-    raise _for_staff(ctx, row, reserved.reason)
+    raise _for_staff(ctx, row, reserved.reason, once=f"caps:{ctx.today}")
 
 
 def _end(ctx: Context, service: Service) -> str:
@@ -183,6 +218,9 @@ def tell(ctx: Context, row: Cancellation, message: str, *, suffix: str = "") -> 
     )
 
 
-def _for_staff(ctx: Context, row: Cancellation, reason: str) -> Exception:
-    ctx.keep("cancellations", row.key, state="staff", reason=reason)
-    return ctx.staff(f"service {row.service_id} was not ended: {reason}")
+def _for_staff(
+    ctx: Context, row: Cancellation, reason: str, *, once: str = ""
+) -> Exception:
+    ctx.keep("cancellations", row.key, was=row.state, state="staff", reason=reason)
+    sentence = f"service {row.service_id} was not ended: {reason}"
+    return Parked(sentence, once=once)

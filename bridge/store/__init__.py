@@ -163,9 +163,15 @@ class Store:
         return results
 
 
+#: PostgreSQL's words for one statement that lost a race or took too long.
+_OF_ONE = frozenset({"40001", "40P01", "55P03", "57014"})
+
+
 def _absent(error: Exception) -> bool:
     """Whether trying one by one is of no use: it is the database that fails."""
-    return isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
+    if not isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
+        return False
+    return getattr(error.orig, "sqlstate", None) not in _OF_ONE
 
 
 def _named(error: Exception) -> Exception:

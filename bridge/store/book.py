@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bridge.errors import StaleRow
 from bridge.store.dialect import among, insert
 from bridge.store.tables import (
     audit,
@@ -27,21 +28,39 @@ _TABLES: dict[str, tuple[sa.Table, str]] = {
     "marks": (marks, "name"),
 }
 _STAMPED = ("cancellations", "upgrades")
+_UNPAID = ("ordered", "invoiced")
 
 
 def keep(
-    db: sa.Connection, table: str, key: Any, values: dict[str, Any], now: datetime
+    db: sa.Connection,
+    table: str,
+    key: Any,
+    values: dict[str, Any],
+    now: datetime,
+    was: str | None = None,
 ) -> None:
-    """Change the row with this key; make it if it is new and *values* are whole."""
+    """Change the row with this key; make it if it is new and *values* are whole.
+
+    *was* is the state it was read in, empty where there was none: if that is no
+    longer so, or another open row is in the way, StaleRow is raised.
+    """
     kept, column = _TABLES[table]
     stamped = values | ({"changed_at": now} if table in _STAMPED else {})
-    found = sa.update(kept).where(kept.c[column] == key).values(stamped)
-    if db.execute(found).rowcount:
-        return
+    if was != "":
+        found = sa.update(kept).where(kept.c[column] == key).values(stamped)
+        if was is not None:
+            found = found.where(kept.c.state == was)
+        if db.execute(found).rowcount:
+            return
+    if was:
+        raise StaleRow(f"{table} {key} is not {was} any more")
     new = stamped | {column: key}
     if table in _STAMPED:
         new.setdefault("created_at", now)
-    db.execute(insert(db, kept).on_conflict_do_nothing().values(new))
+    statement = insert(db, kept).on_conflict_do_nothing().values(new)
+    made = db.execute(statement.returning(kept.c[column])).first()
+    if was is not None and made is None:
+        raise StaleRow(f"{table} {key} is there already, or another open one")
 
 
 def cancellation(db: sa.Connection, key: str) -> Any:
@@ -150,31 +169,59 @@ def last_price(db: sa.Connection, service_id: int, since: datetime) -> Any:
 def reserve(
     db: sa.Connection, key: str, per_hour: int, per_day: int, now: datetime
 ) -> tuple[str, datetime | None]:
-    """Mark a termination as begun, if the caps allow one more.
+    """Mark a termination as begun, if it still stands and the caps allow one more.
 
     Returns ("", None) when it may go on, ("hour", when) when it waits, ("day",
-    None) when staff decide. The lock row makes the count hold for any number of
-    workers.
+    None) when staff decide, ("over", None) when it was withdrawn meanwhile. The
+    lock row makes the count hold for any number of workers.
     """
     statement = insert(db, marks).on_conflict_do_update(
         index_elements=["name"], set_={"at": now}
     )
     db.execute(statement.values(name="caps", at=now, detail={}))
     row = cancellation(db, key)
-    if row is not None and row.acted_at is not None:
+    if row is None or row.state not in ("scheduled", "acting", "staff"):
+        return "over", None
+    if row.acted_at is not None:
         return "", None
+    over = room(db, per_hour, per_day, now)
+    if over[0]:
+        return over
+    change = sa.update(cancellations).where(
+        cancellations.c.key == key, cancellations.c.state == row.state
+    )
+    values = {"state": "acting", "acted_at": now, "changed_at": now}
+    if db.execute(change.values(values)).rowcount != 1:
+        return "over", None
+    return "", None
+
+
+def room(
+    db: sa.Connection, per_hour: int, per_day: int, now: datetime
+) -> tuple[str, datetime | None]:
+    """Tell whether the caps allow one more termination, as `reserve` does."""
     hour, day = now - timedelta(hours=1), now - timedelta(days=1)
     acted = cancellations.c.acted_at
     count = sa.select(sa.func.count()).select_from(cancellations)
     if db.execute(count.where(acted > day)).scalar_one() >= per_day:
         return "day", None
-    recent = sa.select(acted).where(acted > hour).order_by(acted)
-    times = db.execute(recent).scalars().all()
-    if len(times) >= per_hour:
-        return "hour", times[len(times) - per_hour] + timedelta(hours=1, seconds=1)
-    change = sa.update(cancellations).where(cancellations.c.key == key)
-    db.execute(change.values(state="acting", acted_at=now, changed_at=now))
-    return "", None
+    if db.execute(count.where(acted > hour)).scalar_one() < per_hour:
+        return "", None
+    newest = sa.select(acted).where(acted > hour).order_by(acted.desc())
+    leaves = db.execute(newest.offset(per_hour - 1).limit(1)).scalar_one()
+    return "hour", leaves + timedelta(hours=1, seconds=1)
+
+
+def for_staff(
+    db: sa.Connection, table: str, key: Any, reason: str | None, now: datetime
+) -> None:
+    """Show an open row as one that waits for staff, since its job is parked."""
+    kept, column = _TABLES[table]
+    change = sa.update(kept).where(
+        kept.c[column] == key,
+        kept.c.state.in_(("scheduled", "acting", *_UNPAID, "paid", "applying")),
+    )
+    db.execute(change.values(state="staff", reason=reason, changed_at=now))
 
 
 def domain(db: sa.Connection, domain_id: int) -> tuple[str, int | None] | None:
@@ -218,7 +265,8 @@ def lead(db: sa.Connection, who: str, now: datetime, lease: timedelta) -> bool:
         set_={"at": now + lease, "detail": {"who": who}},
         where=mine,
     )
-    return bool(db.execute(statement).rowcount == 1)
+    # rowcount of an INSERT is not told by every driver: what it returns is.
+    return db.execute(statement.returning(marks.c.name)).first() is not None
 
 
 def resign(db: sa.Connection, who: str, now: datetime) -> None:

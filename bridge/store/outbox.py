@@ -52,6 +52,7 @@ class Job:
     group_key: str | None
     due_at: datetime
     created_at: datetime
+    deaths: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,25 @@ _JOB = tuple(jobs.c[name] for name in Job.__dataclass_fields__)
 
 
 def put(db: sa.Connection, new: Sequence[NewJob], now: datetime) -> None:
-    """Put jobs in; one whose key is known already stays as it is."""
+    """Put jobs in; one whose key is known already stays as it is.
+
+    Only what was merely rehearsed under that key waits once more.
+    """
     if not new:
         return
-    statement = insert(db, jobs).on_conflict_do_nothing(index_elements=["key"])
+    statement = insert(db, jobs)
+    fresh = statement.excluded
+    again = {
+        "state": "waiting",
+        "parameters": fresh.parameters,
+        "run_at": fresh.run_at,
+        "due_at": fresh.due_at,
+        "attempts": 0,
+        "finished_at": None,
+    }
+    statement = statement.on_conflict_do_update(
+        index_elements=["key"], set_=again, where=jobs.c.state == "rehearsed"
+    )
     db.execute(statement, [_row(job, now) for job in new])
 
 
@@ -143,6 +159,7 @@ def _take(db: sa.Connection, keys: Sequence[str], until: datetime) -> list[Job]:
         run_at=until,
         epoch=jobs.c.epoch + 1,
         attempts=jobs.c.attempts + 1,
+        deaths=sa.case((jobs.c.state == "running", jobs.c.deaths + 1), else_=0),
     )
     rows = db.execute(change.returning(*_JOB))
     return sorted((Job(**row._mapping) for row in rows), key=lambda job: job.due_at)
@@ -212,15 +229,8 @@ def finish(db: sa.Connection, job: Job, result: Finish, now: datetime) -> bool:
     return True
 
 
-def still_mine(db: sa.Connection, job: Job) -> bool:
-    """Tell whether the claim still holds (before an irreversible call)."""
-    query = sa.select(jobs.c.epoch).where(jobs.c.key == job.key)
-    row = db.execute(query.where(jobs.c.state == "running")).scalar()
-    return row == job.epoch
-
-
 def extend(db: sa.Connection, job: Job, until: datetime) -> bool:
-    """Lengthen a lease; false when the claim is no longer ours."""
+    """Lengthen a lease (before an acting call); false when the claim is lost."""
     mine = sa.and_(
         jobs.c.key == job.key, jobs.c.epoch == job.epoch, jobs.c.state == "running"
     )

@@ -165,15 +165,26 @@ def prune(db: sa.Connection, before: datetime, limit: int = 1000) -> int:
     return len(old)
 
 
-def due_without_job(db: sa.Connection, now: datetime) -> list[Any]:
-    """Return due scheduled cancellations whose job is not in the outbox."""
+def without_job(db: sa.Connection, due_by: datetime | None = None) -> list[Any]:
+    """Return scheduled cancellations (due ones) whose job is not in the outbox."""
     there = sa.exists().where(jobs.c.key == cancellations.c.key + "/terminate")
     query = sa.select(cancellations).where(
         among(cancellations.c.state, "scheduled"),
-        cancellations.c.at <= now,
+        cancellations.c.at.is_not(None),
         ~there,
     )
+    if due_by is not None:
+        query = query.where(cancellations.c.at <= due_by)
     return list(db.execute(query.limit(1000)))
+
+
+def newest(db: sa.Connection) -> datetime | None:
+    """Return the newest instant at which anything came in or was begun."""
+    found = [
+        db.execute(sa.select(sa.func.max(column))).scalar()
+        for column in (events.c.received_at, cancellations.c.acted_at)
+    ]
+    return max((at for at in found if at is not None), default=None)
 
 
 def totals(db: sa.Connection) -> dict[str, int]:

@@ -5,28 +5,41 @@ from __future__ import annotations
 from importlib.resources import files
 
 import sqlalchemy as sa
-from alembic.command import upgrade
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from bridge.errors import StoreUnavailable, StoreUnusable
 from bridge.store import engines
 
+#: Where Alembic keeps a store's revision.
+_VERSION = sa.table("alembic_version", sa.column("version_num"))
 
-def _config(db: sa.Connection | None = None) -> Config:
+
+def known() -> list[str]:
+    """Return the revisions that this program has, the oldest first.
+
+    A revision is the number that its file begins with; a test holds them against
+    what Alembic reads. Alembic itself is only imported to migrate: every command
+    asks this.
+    """
+    versions = files("bridge.store").joinpath("migrations", "versions")
+    names = (path.name for path in versions.iterdir())
+    return sorted(name.split("_")[0] for name in names if name[:1].isdigit())
+
+
+def newest() -> str:
+    """Return the revision that this program writes."""
+    return known()[-1]
+
+
+def _upgrade(db: sa.Connection) -> None:
+    from alembic.command import upgrade
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option(
         "script_location", str(files("bridge.store").joinpath("migrations"))
     )
     config.attributes["connection"] = db
-    return config
-
-
-def newest() -> str:
-    """Return the revision that this program writes."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    return str(head)
+    upgrade(config, "head")
 
 
 def current(url: str) -> str | None:
@@ -39,15 +52,11 @@ def current(url: str) -> str | None:
         with engine.connect() as db:
             if url.startswith("sqlite"):
                 _probe(db)
-            return MigrationContext.configure(db).get_current_revision()
+            return _revision(db)
     except sa.exc.OperationalError as error:
         raise StoreUnavailable(_words(error)) from error
     except sa.exc.DatabaseError as error:
-        raise StoreUnusable(
-            f"the store is damaged ({_words(error)}). Nothing was changed in it. "
-            "Bring back the last backup (`whmcs-bridge db backup` made it) or move "
-            "the file away to begin anew."
-        ) from error
+        raise _damaged(_words(error)) from error
     finally:
         engine.dispose()
 
@@ -58,11 +67,7 @@ def migrate(url: str) -> tuple[str | None, str]:
     Raises StoreUnusable for a schema this program does not know.
     """
     before = current(url)
-    known = {
-        step.revision
-        for step in ScriptDirectory.from_config(_config()).walk_revisions()
-    }
-    if before is not None and before not in known:
+    if before is not None and before not in known():
         raise StoreUnusable(
             f"the store has schema {before}, which is newer than this program "
             f"({newest()}). Install the version that wrote it."
@@ -74,18 +79,38 @@ def migrate(url: str) -> tuple[str | None, str]:
                 if db.dialect.name == "postgresql":
                     # Two processes that start at once: one migrates, one waits.
                     db.exec_driver_sql("SELECT pg_advisory_xact_lock(20261125)")
-                upgrade(_config(db), "head")
+                _upgrade(db)
         finally:
             engine.dispose()
     return before, newest()
 
 
+def _revision(db: sa.Connection) -> str | None:
+    tables = sa.inspect(db).get_table_names()
+    if "alembic_version" not in tables:
+        if tables and db.dialect.name == "sqlite":
+            raise StoreUnusable(
+                "the file is another program's database: it holds the table "
+                f'"{tables[0]}" and was not made by the bridge'
+            )
+        return None
+    found = db.execute(sa.select(_VERSION.c.version_num)).scalar()
+    return None if found is None else str(found)
+
+
 def _probe(db: sa.Connection) -> None:
-    """Read the first pages: a file that is no store is found here, not later."""
-    db.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
-    found = db.exec_driver_sql("PRAGMA schema_version").scalar()
-    if found is None:
-        raise StoreUnusable("the store cannot be read")
+    """Read every page: damage is found here, not when a row is needed."""
+    found = str(db.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+    if found != "ok":
+        raise _damaged(found.strip().replace("\n", " ")[:200])
+
+
+def _damaged(why: str) -> StoreUnusable:
+    return StoreUnusable(
+        f"the store is damaged ({why}). Nothing was changed in it. Bring back the "
+        "last backup (`whmcs-bridge db backup` made it) or move the file away to "
+        "begin anew."
+    )
 
 
 def _words(error: sa.exc.DBAPIError) -> str:

@@ -130,6 +130,7 @@ sa.Index("events_received", events.c.received_at)
 #: One action to run, once, under a key that never changes. *state*: waiting,
 #: running, done, skipped, parked, rehearsed, withdrawn. *run_at* is when it is
 #: due or, while it runs, when its lease ends. *epoch* fences a late writer.
+#: *deaths* counts the claims in a row that nobody finished.
 jobs = sa.Table(
     "jobs",
     metadata,
@@ -147,6 +148,7 @@ jobs = sa.Table(
     sa.Column("due_at", Instant, nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("deaths", sa.Integer, nullable=False, server_default="0"),
     sa.Column("client_id", sa.BigInteger),
     sa.Column("group_key", sa.Text),
     sa.Column("outcome", Document),

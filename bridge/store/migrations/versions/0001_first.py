@@ -159,6 +159,7 @@ def upgrade() -> None:
         sa.Column("due_at", tables.Instant(), nullable=False),
         sa.Column("epoch", sa.Integer(), server_default="0", nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("deaths", sa.Integer(), server_default="0", nullable=False),
         sa.Column("client_id", sa.BigInteger(), nullable=True),
         sa.Column("group_key", sa.Text(), nullable=True),
         sa.Column("outcome", tables.Document(), nullable=True),

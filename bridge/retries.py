@@ -1,0 +1,120 @@
+"""What an error means for the job that raised it: again and when, parked, skipped."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+from bridge.breaker import CircuitOpen
+from bridge.errors import (
+    BridgeError,
+    ErrorClass,
+    Later,
+    Parked,
+    Reason,
+    Rehearsed,
+    RemoteError,
+    SendError,
+    Skipped,
+    StoreUnavailable,
+    TextError,
+)
+from bridge.preparing import ACTING_LEASE
+from bridge.store.outbox import Finish, Job
+
+#: Tries before a person looks; a circuit that is open costs none.
+TRIES = 10
+_FIRST = 5.0
+_LONGEST = timedelta(hours=6)
+_OBEYED = timedelta(hours=1)
+
+
+def result_of(error: BridgeError, job: Job, now: datetime) -> Finish:
+    """Return what an error on purpose means for its job."""
+    if isinstance(error, Later):
+        return Finish("waiting", str(error), run_at=error.at, forget_attempt=True)
+    if isinstance(error, Skipped):
+        return Finish("skipped", str(error))
+    if isinstance(error, Rehearsed):
+        return Finish("rehearsed", str(error))
+    if isinstance(error, Parked | TextError):
+        return Finish("parked", str(error))
+    if isinstance(error, CircuitOpen):
+        at = error.until + timedelta(seconds=random.uniform(0, 5))  # noqa: S311
+        return Finish("retry", str(error), run_at=at, forget_attempt=True)
+    if isinstance(error, RemoteError):
+        return _after_the_panel(error, job, now)
+    if isinstance(error, SendError):
+        return _after_the_provider(error, job, now)
+    if isinstance(error, StoreUnavailable):
+        return Finish("retry", str(error), run_at=now + timedelta(seconds=5))
+    return unforeseen(error, job, now)
+
+
+def _after_the_panel(error: RemoteError, job: Job, now: datetime) -> Finish:
+    permanent = error.reason in (Reason.NOT_FOUND, Reason.MISSING_PERMISSION)
+    if error.reason is Reason.REFUSED and not job.acts:
+        permanent = True
+    if permanent:
+        return Finish("parked", str(error))
+    least = ACTING_LEASE if job.acts and error.sent else timedelta(0)
+    return again(str(error), job, now, error.retry_after, least)
+
+
+def _after_the_provider(error: SendError, job: Job, now: datetime) -> Finish:
+    kind = error.kind
+    if kind is ErrorClass.NEVER:
+        return Finish("skipped", str(error))
+    if kind in (ErrorClass.FIX, ErrorClass.AS_TEMPLATE):
+        return Finish("parked", str(error))
+    if kind is ErrorClass.HALT:
+        return Finish(
+            "retry", str(error), run_at=now + timedelta(minutes=1), forget_attempt=True
+        )
+    if job.attempts >= TRIES:
+        return Finish("parked", f"{error} ({job.attempts} tries)")
+    if kind is ErrorClass.LATER:
+        return Finish("retry", str(error), run_at=now + timedelta(hours=24))
+    if kind is ErrorClass.PAIR:
+        wait = timedelta(seconds=4 ** min(job.attempts - 1, 3))
+        return Finish("retry", str(error), run_at=now + wait)
+    return again(str(error), job, now, error.retry_after, timedelta(0))
+
+
+def again(
+    reason: str,
+    job: Job,
+    now: datetime,
+    asked: float | None = None,
+    least: timedelta = timedelta(0),
+) -> Finish:
+    """Try again: exponential with full jitter, obeying what the other side asked.
+
+    *asked* is in seconds; not before *least* has passed. After the last try a
+    person looks.
+    """
+    if job.attempts >= TRIES:
+        return Finish("parked", f"{reason} ({job.attempts} tries)")
+    top = min(_LONGEST.total_seconds(), _FIRST * 2 ** (job.attempts - 1))
+    wait = timedelta(seconds=random.uniform(1, max(top, 1)))  # noqa: S311
+    if asked is not None:
+        wait = max(wait, min(timedelta(seconds=asked), _OBEYED))
+    return Finish("retry", reason, run_at=now + max(wait, least))
+
+
+def unforeseen(error: Exception, job: Job, now: datetime) -> Finish:
+    """Return what an error nobody foresaw means: its kind is kept, not its text."""
+    name = type(error).__name__
+    where = _where(error)
+    least = ACTING_LEASE if job.acts else timedelta(seconds=30)
+    return again(f"unforeseen {name} {where}", job, now, None, least)
+
+
+def _where(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    name = trace.tb_frame.f_code.co_filename.rsplit("/", 1)[-1]
+    return f"in {name}:{trace.tb_lineno}"

@@ -1,0 +1,382 @@
+"""The right person, once, at a decent hour, in his language; or the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from conftest import Kit
+from looking import job, rows, staff_lines, texts
+
+from bridge import wiring
+from bridge.demo.panel_rows import Line
+from bridge.store import tables
+
+ANA, BRUNO, CARLA, DIEGO, ELENA, FRANK, GABRIELA, HUGO = range(1, 9)
+NUMBERS = {
+    ANA: "+5491140000001",
+    BRUNO: "+5491140000002",
+    DIEGO: "+5511940000004",
+    FRANK: "+13054000006",
+    GABRIELA: "+5491140000007",
+}
+
+
+def bill(kit: Kit, client: int, amount: str = "10") -> int:
+    return kit.world.create_invoice(client, [Line("Algo", Decimal(amount))]).id
+
+
+def night(kit: Kit, hour: int = 23) -> None:
+    kit.clock.set(kit.clock.at(date(2026, 11, 2), hour))
+
+
+def to(kit: Kit) -> list[str]:
+    return [message["to"] for message in kit.sent]
+
+
+def test_the_owner_is_read_from_the_panel(kit: Kit) -> None:
+    bill(kit, BRUNO)
+    kit.work()
+
+    assert to(kit) == [NUMBERS[BRUNO]]
+
+
+def test_a_service_that_moved_is_told_to_its_owner_of_now(kit: Kit) -> None:
+    kit.world.suspend(2, "Mantenimiento")
+    kit.world.move_service(2, ANA)
+    kit.work()
+
+    found = job(kit, "/service-suspended")
+    assert kit.sent == []
+    assert found.state == "parked"
+    assert f"client {BRUNO}" in found.reason
+    assert f"client {ANA}" in found.reason
+    assert f"client {ANA}" in staff_lines(kit)[0]
+
+
+def test_two_invoices_in_the_same_second_are_two_alerts(kit: Kit) -> None:
+    first, second = bill(kit, ANA, "10"), bill(kit, ANA, "20")
+    kit.work()
+
+    assert to(kit) == [NUMBERS[ANA]] * 2
+    assert f"factura {first} " in kit.sent[0]["text"]
+    assert f"factura {second} " in kit.sent[1]["text"]
+
+
+def test_the_same_delivery_twice_is_one_alert(kit: Kit) -> None:
+    bill(kit, ANA)
+    kit.work()
+    kit.outbox.send_again(kit.outbox.delivered[0])
+    kit.work()
+
+    assert texts(kit) == ["invoice_created"]
+
+
+def test_a_second_suspension_is_alerted_again(kit: Kit) -> None:
+    for _ in range(2):
+        kit.world.suspend(2, "Mantenimiento")
+        kit.world.unsuspend(2)
+    kit.work()
+
+    assert sorted(texts(kit)) == ["service_reactivated"] * 2 + ["service_suspended"] * 2
+
+
+# --- Passwords ---
+
+
+def reverse(kit: Kit) -> None:
+    kit.outbox._rows.reverse()
+
+
+def as_fired(kit: Kit) -> None:
+    pass
+
+
+@pytest.mark.parametrize("arrive", [as_fired, reverse])
+def test_one_change_told_by_two_hooks_is_one_alert(
+    kit: Kit, arrive: Callable[[Kit], None]
+) -> None:
+    kit.world.change_password(ANA, client_hook_too=True)
+    arrive(kit)
+    kit.work()
+
+    assert texts(kit) == ["password_changed"]
+
+
+def test_the_second_half_that_comes_minutes_later_is_no_second_alert(kit: Kit) -> None:
+    kit.world.change_password(ANA, client_hook_too=True)
+    late = kit.outbox._rows.pop()
+    kit.work()
+    kit.outbox._rows.append(late)
+    kit.advance(minutes=4)
+
+    assert texts(kit) == ["password_changed"]
+
+
+def test_two_real_changes_are_two_alerts(kit: Kit) -> None:
+    kit.world.change_password(ANA, client_hook_too=True)
+    kit.clock.advance(timedelta(minutes=2))
+    kit.world.change_password(ANA, client_hook_too=True)
+    kit.work()
+
+    assert texts(kit) == ["password_changed"] * 2
+
+
+def test_two_changes_told_by_one_hook_each_are_two_alerts(kit: Kit) -> None:
+    kit.world.change_password(ANA)
+    kit.world.change_password(ANA)
+    kit.work()
+
+    assert texts(kit) == ["password_changed"] * 2
+
+
+def test_the_password_itself_is_nowhere(kit: Kit) -> None:
+    kit.outbox.leak = True
+    kit.world.change_password(ANA, client_hook_too=True)
+    kit.work()
+
+    kept = str(rows(kit.bridge.store, tables.events)) + str(kit.sent)
+    assert "PANEL-SECRET" not in kept
+
+
+def test_a_user_who_owns_two_accounts_is_told_at_both(kit: Kit) -> None:
+    user = kit.world.clients[BRUNO].owner
+    second = kit.world.add_client(
+        "Bruno", "Dos", "dos@example.com", phonenumber="+54.91140000099", owner=user
+    )
+    kit.work()
+    kit.sent.clear()
+    kit.world.change_password(user)
+    kit.work()
+
+    assert sorted(to(kit)) == [NUMBERS[BRUNO], "+5491140000099"]
+    assert second.owner == user
+
+
+def test_both_accounts_are_told_at_night_too_since_it_is_urgent(kit: Kit) -> None:
+    user = kit.world.clients[BRUNO].owner
+    kit.world.add_client(
+        "Bruno", "Dos", "dos@example.com", phonenumber="+54.91140000099", owner=user
+    )
+    kit.work()
+    kit.sent.clear()
+    night(kit)
+    kit.world.change_password(user)
+    kit.work()
+
+    assert len(kit.sent) == 2
+
+
+def test_a_guest_in_an_account_hears_of_his_own_only(kit: Kit) -> None:
+    kit.world.change_password(kit.world.clients[GABRIELA].owner)
+    kit.work()
+
+    assert to(kit) == [NUMBERS[GABRIELA]]
+
+
+# --- Hours ---
+
+
+def test_an_ordinary_alert_waits_for_the_morning(kit: Kit) -> None:
+    night(kit)
+    bill(kit, ANA)
+    kit.work()
+    at_night = len(kit.sent)
+    kit.clock.set(kit.clock.at(date(2026, 11, 3), 7, 59))
+    kit.work()
+    too_early = len(kit.sent)
+    kit.clock.set(kit.clock.at(date(2026, 11, 3), 8))
+    kit.work()
+
+    assert (at_night, too_early, len(kit.sent)) == (0, 0, 1)
+
+
+def test_an_urgent_one_never_waits(kit: Kit) -> None:
+    night(kit, 3)
+    kit.world.change_password(ANA)
+    kit.work()
+
+    assert texts(kit) == ["password_changed"]
+
+
+@pytest.mark.parametrize(("count", "messages"), [(3, 3), (4, 1), (5, 1)])
+def test_more_than_three_that_wait_for_one_client_become_one_message(
+    kit: Kit, count: int, messages: int
+) -> None:
+    night(kit)
+    ids = [bill(kit, ANA) for _ in range(count)]
+    bill(kit, BRUNO)
+    kit.work()
+    kit.clock.set(kit.clock.at(date(2026, 11, 3), 8))
+    kit.work()
+
+    to_ana = [message for message in kit.sent if message["to"] == NUMBERS[ANA]]
+    together = " ".join(message["text"] for message in to_ana)
+    assert len(to_ana) == messages
+    assert to(kit).count(NUMBERS[BRUNO]) == 1
+    assert all(f"factura {number} " in together for number in ids)
+    assert {row.state for row in rows(kit.bridge.store, tables.jobs)} == {"done"}
+
+
+def test_a_group_that_missed_its_morning_waits_for_the_next(kit: Kit) -> None:
+    night(kit)
+    for _ in range(5):
+        bill(kit, ANA)
+    kit.work()
+    kit.clock.set(kit.clock.at(date(2026, 11, 3), 23))  # down all day
+    kit.work()
+    at_night = len(kit.sent)
+    kit.clock.set(kit.clock.at(date(2026, 11, 4), 8))
+    kit.work()
+
+    assert at_night == 0
+    assert len(kit.sent) == 1
+
+
+def test_a_group_is_sent_again_as_a_whole_if_the_provider_refuses_it_once(
+    kit: Kit, bridge_for: Callable[..., wiring.Bridge]
+) -> None:
+    night(kit)
+    for _ in range(5):
+        bill(kit, ANA)
+    kit.work()
+    kit.clock.set(kit.clock.at(date(2026, 11, 3), 8))
+    with kit.panel.faults.outage_now():
+        kit.work()
+    for _ in range(4):
+        kit.advance(minutes=10)
+
+    assert len(kit.sent) == 1
+    assert {row.state for row in rows(kit.bridge.store, tables.jobs)} == {"done"}
+
+
+# --- Nobody to write to ---
+
+
+def test_a_closed_client_is_not_written_to(kit: Kit) -> None:
+    bill(kit, ANA)
+    kit.world.client(ANA).status = "Closed"
+    kit.work()
+
+    assert kit.sent == []
+    assert job(kit, "/invoice-created").reason == (
+        "client 1 is closed: nobody is written to"
+    )
+
+
+def test_a_client_without_a_telephone_is_recorded_with_the_reason(kit: Kit) -> None:
+    bill(kit, HUGO)
+    kit.work()
+
+    assert job(kit, "/invoice-created").reason == (
+        "client 8 has no telephone in his profile"
+    )
+
+
+@pytest.mark.parametrize("phone", ["123", "n/a", "+54.9111", "0000000000"])
+def test_an_unusable_telephone_is_recorded_and_nobody_is_guessed(
+    kit: Kit, phone: str
+) -> None:
+    kit.world.client(ANA).phonenumber = phone
+    bill(kit, ANA)
+    kit.work()
+
+    assert kit.sent == []
+    assert job(kit, "/invoice-created").state == "skipped"
+    assert "cannot be used" in job(kit, "/invoice-created").reason
+
+
+# --- Language, money ---
+
+LANGUAGES = [
+    (ANA, "es", "10,00 ARS"),
+    (DIEGO, "pt_BR", "R$ 10,00"),
+    (FRANK, "en", "$10.00"),
+]
+
+
+@pytest.mark.parametrize(("client", "language", "amount"), LANGUAGES)
+def test_it_is_written_in_the_clients_language_and_currency(
+    kit: Kit, client: int, language: str, amount: str
+) -> None:
+    bill(kit, client)
+    kit.work()
+
+    assert kit.sent[0]["language"] == language
+    assert amount in kit.sent[0]["text"].replace("\u00a0", " ")
+
+
+def test_without_a_language_of_his_own_it_is_the_bridges(kit: Kit) -> None:
+    kit.world.client(HUGO).phonenumber = "+54.91140000008"
+    bill(kit, HUGO)
+    kit.work()
+
+    assert kit.sent[0]["language"] == "es"
+
+
+def test_a_currency_without_cents_shows_none(kit: Kit) -> None:
+    bill(kit, ELENA, "45000")
+    kit.work()
+
+    assert "45.000 CLP" in kit.sent[0]["text"].replace("\u00a0", " ")
+
+
+# --- His own data ---
+
+
+def test_a_changed_telephone_is_told_at_the_old_number_too(kit: Kit) -> None:
+    kit.world.edit_client(ANA, phonenumber="+54.91140000077")
+    kit.work()
+
+    assert sorted(to(kit)) == [NUMBERS[ANA], "+5491140000077"]
+    assert sorted(texts(kit)) == ["details_changed", "phone_changed_old"]
+
+
+def test_a_telephone_only_written_differently_is_no_change_of_it(kit: Kit) -> None:
+    kit.world.edit_client(ANA, phonenumber="+54 9 11 4000-0001")
+    kit.work()
+
+    assert texts(kit) == ["details_changed"]
+    assert "written differently" in job(kit, "/phone-changed").reason
+
+
+def test_saving_without_a_change_tells_nobody(kit: Kit) -> None:
+    kit.world.edit_client(ANA)
+    kit.work()
+
+    assert kit.sent == []
+
+
+def test_a_deleted_domain_is_named_though_its_hook_has_no_name(kit: Kit) -> None:
+    kit.world.delete_domain(1)
+    kit.work()
+
+    assert "radioana.com.ar" in kit.sent[0]["text"]
+
+
+def test_a_native_upgrade_is_told_however_its_jobs_are_ordered(kit: Kit) -> None:
+    ordered = kit.world.upgrade(1, 22, "Annually")
+    assert ordered.invoice is not None
+    kit.world.pay_invoice(ordered.invoice.id)
+    kit.flush()
+    kit.bridge.worker._take(0)  # match only
+    kit.bridge.worker.run_one(job(kit, "/plan-changed").key)
+    first = job(kit, "/plan-changed").reason
+    kit.work()
+    kit.advance(seconds=10)
+
+    assert first == "upgrade 1 is not recorded yet"
+    assert texts(kit).count("plan_changed") == 1
+
+
+def test_an_invoice_that_the_panel_does_not_know_is_parked_and_staff_told(
+    kit: Kit,
+) -> None:
+    del kit.world.invoices[bill(kit, ANA)]
+    kit.work()
+
+    assert kit.sent == []
+    assert job(kit, "/invoice-created").state == "parked"
+    assert len(staff_lines(kit)) == 1

@@ -40,6 +40,7 @@ def create_app(door: Door, health: Health, *, trusted_proxies: int = 0) -> Flask
     app = Flask("bridge", static_folder=None)
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False  # a delivery is never sent elsewhere
     app.extensions["door"] = door
     app.extensions["health"] = health
     app.register_blueprint(intake.blueprint)
@@ -153,6 +154,8 @@ def allowed(address: str, networks: tuple[str, ...]) -> bool:
         found = ipaddress.ip_address(address)
     except ValueError:
         return False
+    # A socket of both families shows 127.0.0.1 as ::ffff:127.0.0.1.
+    found = getattr(found, "ipv4_mapped", None) or found
     return any(
         found in ipaddress.ip_network(network, strict=False) for network in networks
     )

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -26,6 +27,8 @@ log = structlog.get_logger("decisions")
 #: Time kept back for storing the answer, in seconds.
 _MARGIN = 0.15
 
+Answer = dict[str, Any]
+
 
 @dataclass
 class Decider:
@@ -38,56 +41,68 @@ class Decider:
         default_factory=lambda: ThreadPoolExecutor(16, thread_name_prefix="decide")
     )
 
-    def before(self, accepted: Accepted) -> Any:
-        """Return the answer given to this delivery before, "conflict", or None."""
-        with self.bench.store.read() as db:
-            found = inbox.answer_of(db, accepted.id)
-        if found is None:
-            return None
-        digest, answer = found
-        return answer if digest == accepted.digest and answer else inbox.CONFLICT
+    def decide(self, accepted: Accepted, now: datetime) -> Answer | None:
+        """Return `{"return", "reason"}`, in time and kept; None for another body.
 
-    def decide(self, accepted: Accepted, now: datetime) -> dict[str, Any]:
-        """Return `{"return", "reason"}`, worked out in time and kept."""
+        The same delivery again gets the answer it got before.
+        """
+        ends = monotonic() + self.seconds
         hookmap = self.bench.map.current
         rule = hookmap.decisions.get(accepted.body.hookpoint)
-        if rule is None:
-            hookpoint = accepted.body.hookpoint
-            answer = _none(f"no decision for {hookpoint} in the map")
-        else:
-            answer = self._in_time(accepted, rule, now)
+        asked = self._pool.submit(self._find, accepted, rule, now)
+        try:
+            found, known = asked.result(max(self.seconds - _MARGIN, 0.05))
+        except FutureTimeout:
+            asked.cancel()
+            found, known = _none(f"no answer within {self.seconds:g} s"), False
+        except StoreUnavailable as error:
+            log.error("decision not looked up", why=str(error))
+            return _none("the store cannot be read, so there is no opinion")
+        if known and found is not None:
+            return found
         kept = replace(
             accepted,
             state="decided",
-            answer=answer,
-            reason=answer["reason"],
+            answer=found,
+            reason=found["reason"] if found else None,
             map_version=hookmap.version,
         )
+        return self._keep(kept, now, ends)
+
+    def _find(
+        self, accepted: Accepted, rule: DecisionRule | None, now: datetime
+    ) -> tuple[Answer | None, bool]:
+        """Return an answer, and whether the delivery was known already."""
+        with self.bench.store.read() as db:
+            before = inbox.answer_of(db, accepted.id)
+        if before is not None:
+            return _said_before(before, accepted), True
+        if rule is None:
+            return _none(f"no decision for {accepted.body.hookpoint} in the map"), False
+        return self._ask(accepted, rule, now), False
+
+    def _keep(self, kept: Accepted, now: datetime, ends: float) -> Answer | None:
+        """Keep an answer, and return the one that holds: the first that was kept."""
+
+        def put(db: Any) -> Answer | None:
+            if inbox.put(db, kept, now) == inbox.ACCEPTED:
+                return kept.answer
+            return _said_before(inbox.answer_of(db, kept.id), kept)
+
+        written = None
         try:
-            if self._keep(kept, now) == inbox.CONFLICT:
-                return _none("that id is known with another body")
-        except StoreUnavailable as error:
-            log.error("decision not kept", why=str(error))
-            return _none("the answer could not be kept, so none is given")
-        return answer
+            written = self.bench.store.submit(put)
+            return written.result(max(ends - monotonic(), 0.05))
+        except (StoreUnavailable, FutureTimeout) as error:
+            if written is not None:
+                written.cancel()
+            log.error("decision not kept", why=str(error) or "the store is busy")
+        answer = kept.answer
+        if answer is not None and answer["return"] is None:
+            return answer
+        return _none("the answer could not be kept, so none is given")
 
-    def _keep(self, accepted: Accepted, now: datetime) -> str:
-        return self.bench.store.write(lambda db: inbox.put(db, accepted, now), 1.0)
-
-    def _in_time(
-        self, accepted: Accepted, rule: DecisionRule, now: datetime
-    ) -> dict[str, Any]:
-        seconds = max(self.seconds - _MARGIN, 0.05)
-        asked = self._pool.submit(self._ask, accepted, rule, now, seconds)
-        try:
-            return asked.result(seconds)
-        except FutureTimeout:
-            asked.cancel()
-            return _none(f"no answer from the panel within {self.seconds:g} s")
-
-    def _ask(
-        self, accepted: Accepted, rule: DecisionRule, now: datetime, seconds: float
-    ) -> dict[str, Any]:
+    def _ask(self, accepted: Accepted, rule: DecisionRule, now: datetime) -> Answer:
         event = Event(
             accepted.id,
             accepted.panel,
@@ -97,6 +112,7 @@ class Decider:
             accepted.occurred_at,
             now,
         )
+        seconds = max(self.seconds - _MARGIN, 0.05)
         panel = self.panel(seconds) if self.panel else self.bench.panel
         ctx = self.bench.context(_job(rule, event, now), event, now, panel=panel)
         try:
@@ -109,7 +125,17 @@ class Decider:
         return {"return": value, "reason": reason}
 
 
-def _none(reason: str) -> dict[str, Any]:
+def _said_before(
+    before: tuple[str, Answer | None] | None, accepted: Accepted
+) -> Answer | None:
+    """Return what a known delivery was answered; None if its body is another."""
+    digest, answer = before or ("", None)
+    if digest != accepted.digest:
+        return None
+    return answer or _none("that id came before as a delivery, not as a question")
+
+
+def _none(reason: str) -> Answer:
     return {"return": None, "reason": reason}
 
 

@@ -28,8 +28,9 @@ SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 #: What an unknown hookpoint keeps: numbers under names that end in "id".
-_ID_NAME = re.compile(r"^[A-Za-z_]{0,40}id$", re.IGNORECASE)
-_TYPE_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,63}$")
+_ID_NAME = re.compile(r"[A-Za-z_]{0,40}id\Z", re.IGNORECASE)
+_TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\Z")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _ID_LIMIT = 2**63
 _NAME_LIMIT = 64
 
@@ -250,9 +251,13 @@ def _scalar(value: Any, kind: str) -> Any:
 
 
 def clean(text: str) -> str:
-    """Drop what no database or log line should hold: NUL, lone surrogates, controls."""
+    """Replace what no database or log line should hold: surrogates and controls.
+
+    Nothing is just left out: "1", NUL, "1" must not become the id 11.
+    """
     text = text.encode("utf-8", "replace").decode("utf-8")
-    return "".join(c for c in text if c in "\n\t" or (c >= " " and c != "\x7f"))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROL.sub("\ufffd", text)
 
 
 def _no_constant(name: str) -> Any:
@@ -266,12 +271,10 @@ def _instant(value: Any) -> datetime | None:
         read = datetime.fromisoformat(value)
     except ValueError:
         return None
-    if read.tzinfo is None:
+    # Far from any panel's time, arithmetic with it overflows sooner or later.
+    if read.tzinfo is None or not 2000 <= read.year < 2200:
         return None
-    try:
-        return read.astimezone(UTC)
-    except OverflowError:
-        return None
+    return read.astimezone(UTC)
 
 
 _UPGRADE = ("relid", "type", "originalvalue", "newvalue", "amount", "status")

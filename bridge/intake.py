@@ -54,7 +54,7 @@ class Door:
     """What receiving needs. *keys* are the signing keys, newest first."""
 
     panel: str
-    keys: list[bytes]
+    keys: list[bytes] = field(repr=False)
     store: Store
     map: LiveMap
     now: Callable[[], datetime]
@@ -82,10 +82,9 @@ def receive(panel: str) -> ResponseReturnValue:
         return refuse(door, error, now)
     except StoreUnavailable as error:
         return unavailable(door, error)
-    door.metrics.deliveries.labels(status).inc()
     if status == inbox.CONFLICT:
-        log.warning("same id, other body", event=delivery.id)
-        return conflict(delivery.id)
+        return conflict(door, delivery.id)
+    door.metrics.deliveries.labels(status).inc()
     if status == inbox.DUPLICATE:
         return {"event": delivery.id, "status": status}, 200
     door.accepted()
@@ -100,16 +99,12 @@ def decide(panel: str) -> ResponseReturnValue:
     began = perf_counter()
     try:
         delivery = _verified(door, panel, now)
-        body = read_body(delivery.body)
-        accepted = _read(delivery, panel, body, now)
-        before = door.decider.before(accepted)
-        if before == inbox.CONFLICT:
-            return conflict(delivery.id)
-        answer = before or door.decider.decide(accepted, now)
+        accepted = _read(delivery, panel, read_body(delivery.body), now)
     except Refused as error:
         return refuse(door, error, now)
-    except StoreUnavailable as error:
-        return unavailable(door, error)
+    answer = door.decider.decide(accepted, now)
+    if answer is None:
+        return conflict(door, delivery.id)
     door.metrics.decisions.observe(perf_counter() - began)
     return {"event": delivery.id} | answer, 200
 
@@ -181,8 +176,10 @@ def refuse(door: Door, error: Refused, now: datetime) -> ResponseReturnValue:
     return problem(error.status, error.title, error.detail)
 
 
-def conflict(id: str) -> ResponseReturnValue:
+def conflict(door: Door, id: str) -> ResponseReturnValue:
     """Answer a known id that came with another body."""
+    door.metrics.deliveries.labels(inbox.CONFLICT).inc()
+    log.warning("same id, other body", delivery=id)
     detail = "That id is known with another body; the first one stands."
     return problem(409, "Another body", detail, event=id)
 

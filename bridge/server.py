@@ -6,14 +6,20 @@ the requests that were taken are answered.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from flask import Flask
 from waitress import wasyncore
-from waitress.server import create_server
+from waitress.channel import HTTPChannel
+from waitress.server import TcpWSGIServer, create_server
+from waitress.task import ErrorTask
+
+from bridge.errors import ConfigError, Problem
 
 #: Bodies above this are refused while they arrive; the door's own limit is lower.
 _LARGEST = 2 * 1024 * 1024
@@ -21,28 +27,65 @@ _LARGEST = 2 * 1024 * 1024
 _DRAIN = 20.0
 
 
+class _Refusal(ErrorTask):  # type: ignore[misc]
+    """What waitress itself answers to a request it cannot read, as a problem."""
+
+    def execute(self) -> None:
+        """Write the answer and close the connection."""
+        error = self.request.error
+        self.status = f"{error.code} {error.reason}"
+        told = {"type": "about:blank", "title": error.reason, "status": error.code}
+        body = json.dumps(told).encode("ascii")
+        self.response_headers.append(("Content-Type", "application/problem+json"))
+        self.content_length = len(body)
+        self.set_close_on_finish()
+        self.write(body)
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    error_task_class = _Refusal
+
+
 class Server:
-    """A listening server; `run` blocks until `stop` was called by another thread."""
+    """A listening server; `run` blocks until `stop` was called by another thread.
+
+    Raises ConfigError where the address cannot be listened on.
+    """
 
     def __init__(self, app: Flask, host: str, port: int, threads: int = 16) -> None:
         self._inside = 0
+        self._stopped = False
         self._lock = threading.Lock()
-        self._server = create_server(
-            self._counting(app.wsgi_app),
-            host=host,
-            port=port,
-            threads=threads,
-            ident="whmcs-bridge",
-            max_request_body_size=_LARGEST,
-            connection_limit=1000,
-            channel_timeout=60,
-            clear_untrusted_proxy_headers=False,
-        )
+        self._map: dict[int, Any] = {}
+        try:
+            self._server = create_server(
+                self._counting(app.wsgi_app),
+                map=self._map,
+                host=host,
+                port=port,
+                threads=threads,
+                ident="whmcs-bridge",
+                max_request_body_size=_LARGEST,
+                connection_limit=1000,
+                channel_timeout=60,
+                clear_untrusted_proxy_headers=False,
+            )
+        except (OSError, ValueError) as error:
+            wasyncore.close_all(self._map)
+            why = getattr(error, "strerror", None) or str(error)
+            what = f"BRIDGE_LISTEN: cannot listen on {host}:{port}: {why}"
+            raise ConfigError([Problem("environment", 0, 0, what)]) from error
+        # One for each address of the host: "localhost" may have two.
+        self._listeners = [
+            one for one in self._map.values() if isinstance(one, TcpWSGIServer)
+        ]
+        for listener in self._listeners:
+            listener.channel_class = _Channel
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
-        return int(self._server.effective_port)
+        """The port that is listened on (the first, where port 0 chose several)."""
+        return int(self._listeners[0].effective_port)
 
     def run(self) -> None:
         """Serve until stopped."""
@@ -55,16 +98,29 @@ class Server:
         return thread
 
     def stop(self) -> None:
-        """Close the listener, answer what was taken, then end."""
-        wasyncore.dispatcher.close(self._server)
+        """Close the listener, answer what was taken, then end; once is enough."""
+        with self._lock:
+            stopped, self._stopped = self._stopped, True
+        if stopped:
+            return
+        # In the serving thread: a socket that another thread closes under its
+        # `select` ends that thread with EBADF.
+        for listener in self._listeners:
+            close = partial(wasyncore.dispatcher.close, listener)
+            listener.trigger.pull_trigger(close)
         until = time.monotonic() + _DRAIN
         while self._unanswered() and time.monotonic() < until:
             threading.Event().wait(0.02)
         self._server.task_dispatcher.shutdown()
-        wasyncore.close_all(self._server._map)
+        close = partial(wasyncore.close_all, self._map)
+        self._listeners[0].trigger.pull_trigger(close)
 
     def _unanswered(self) -> bool:
-        channels = list(self._server.active_channels.values())
+        channels = [
+            channel
+            for listener in self._listeners
+            for channel in list(listener.active_channels.values())
+        ]
         busy = any(
             getattr(channel, "requests", None) or channel.total_outbufs_len
             for channel in channels

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
 
@@ -64,7 +64,7 @@ class Settings:
 
     panel: str = "whmcs"
     signing_secrets: tuple[Secret, ...] = ()
-    database_url: str = "sqlite:///data/bridge.db"
+    database_url: str = field(default="sqlite:///data/bridge.db", repr=False)
     config_dir: Path = Path("config")
     listen_host: str = "127.0.0.1"
     listen_port: int = 8080
@@ -107,8 +107,16 @@ class Settings:
 
 
 def read_environment(directory: Path | None = None) -> dict[str, str]:
-    """Return the environment over the `.env` of *directory* (the current one)."""
-    found = dotenv_values((directory or Path.cwd()) / ".env")
+    """Return the environment over the `.env` of *directory* (the current one).
+
+    Raises ConfigError where that file cannot be read.
+    """
+    path = (directory or Path.cwd()) / ".env"
+    try:
+        found = dotenv_values(path)
+    except (OSError, UnicodeDecodeError) as error:
+        problem = Problem("environment", 0, 0, f"{path}: {_plain(error)}")
+        raise ConfigError([problem]) from error
     merged = {name: value for name, value in found.items() if value is not None}
     merged.update(os.environ)
     return merged
@@ -138,26 +146,30 @@ class _Reader:
         self.problems.append(Problem("environment", 0, 0, f"{name}: {what}"))
 
     def text(self, name: str, default: str = "") -> str:
-        value = self.environ.get(name)
+        value = self.environ.get(name, "").strip()
         path = self.environ.get(f"{name}_FILE")
-        if value is None and path:
+        if not value and path:
             try:
                 value = Path(path).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
                 self.wrong(f"{name}_FILE", f"cannot read {path}: {_plain(error)}")
-        return default if value is None else value.strip()
+        return value or default
 
     def needed(self, name: str, need: bool, what: str) -> str:
+        known = len(self.problems)
         value = self.text(name)
-        if need and not value and not self.environ.get(f"{name}_FILE"):
-            self.wrong(name, f"is not set; {what}")
+        if need and not value and len(self.problems) == known:
+            path = self.environ.get(f"{name}_FILE")
+            state = f"{path} is empty" if path else "is not set"
+            self.wrong(name, f"{state}; {what}")
         return value
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
         value = self.text(name)
         if not value:
             return default
-        if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
+        digits = value.isascii() and value.isdigit() and len(value) <= 9
+        if not digits or not low <= int(value) <= high:
             self.wrong(name, f'not a whole number from {low} to {high}: "{value}"')
             return default
         return int(value)
@@ -225,6 +237,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # OSError: "America" is a directory
+        return False
+    return True
+
+
 def _plain(error: Exception) -> str:
     return getattr(error, "strerror", None) or "not readable text"
 
@@ -232,7 +252,7 @@ def _plain(error: Exception) -> str:
 def _read(reader: _Reader, need: bool) -> Settings:
     host, port = _listen(reader)
     timezone = reader.text("BRIDGE_TIMEZONE", Settings.timezone)
-    if timezone not in available_timezones():
+    if not _is_zone(timezone):
         reader.wrong("BRIDGE_TIMEZONE", f'no time zone "{timezone}" (as Area/City)')
     country = reader.text("BRIDGE_DEFAULT_COUNTRY", "AR").upper()
     if not (len(country) == 2 and country.isalpha() and country.isascii()):
@@ -287,6 +307,8 @@ def _secrets(reader: _Reader, need: bool) -> tuple[Secret, ...]:
     name = "BRIDGE_SIGNING_SECRETS"
     text = reader.needed(name, need, "make one with `whmcs-bridge init`")
     found = [Secret(word) for word in text.replace(",", " ").split()]
+    if text and not found:
+        reader.wrong(name, "holds no secret; make one with `whmcs-bridge init`")
     for position, secret in enumerate(found, 1):
         try:
             read_secret(secret.reveal())
@@ -296,19 +318,32 @@ def _secrets(reader: _Reader, need: bool) -> tuple[Secret, ...]:
 
 
 def _database(reader: _Reader) -> str:
-    url = reader.text("BRIDGE_DATABASE_URL", Settings.database_url)
-    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
-        reader.wrong(
-            "BRIDGE_DATABASE_URL",
-            "begins with sqlite:/// or postgresql+psycopg://",
-        )
+    name = "BRIDGE_DATABASE_URL"
+    url = reader.text(name, "sqlite:///data/bridge.db")
+    if url.startswith("sqlite:///"):
+        path = url.removeprefix("sqlite:///")
+        if path in ("", ":memory:") or "?" in path:
+            reader.wrong(name, "a plain path to a file, as sqlite:///data/bridge.db")
+    elif not url.startswith("postgresql+psycopg://"):
+        reader.wrong(name, "begins with sqlite:/// or postgresql+psycopg://")
+    elif _no_port(url):
+        reader.wrong(name, "not an address")
     return url
+
+
+def _no_port(url: str) -> bool:
+    try:
+        urlsplit(url).port  # noqa: B018  (reading it is the check)
+    except ValueError:
+        return True
+    return False
 
 
 def _listen(reader: _Reader) -> tuple[str, int]:
     text = reader.text("BRIDGE_LISTEN", "127.0.0.1:8080")
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
+    digits = port.isascii() and port.isdigit() and len(port) <= 5
+    if not colon or not digits or int(port) > 65535:
         reader.wrong("BRIDGE_LISTEN", f'"{text}" is not address:port')
         return "127.0.0.1", 8080
     return host.strip("[]") or "127.0.0.1", int(port)
@@ -327,18 +362,20 @@ def _networks(reader: _Reader) -> tuple[str, ...]:
 
 def _others(reader: _Reader) -> dict[str, Secret]:
     """Return the providers' own settings, unread: each provider checks its own."""
-    return {
-        name: Secret(value)
+    names = {
+        name if name == "WHATSAPP_CONSOLE_FILE" else name.removesuffix("_FILE")
         for name, value in reader.environ.items()
         if name.startswith("WHATSAPP_") and value
     }
+    found = {name: reader.text(name) for name in sorted(names)}
+    return {name: Secret(value) for name, value in found.items() if value}
 
 
 def describe(settings: Settings) -> dict[str, Any]:
     """Return what may be shown of the settings: never a secret."""
     return {
         "panel": settings.panel,
-        "database": settings.database_url.split("@")[-1],
+        "database": settings.database_url.split("@")[-1].split("?")[0],
         "listen": f"{settings.listen_host}:{settings.listen_port}",
         "timezone": settings.timezone,
         "provider": settings.whatsapp_provider,

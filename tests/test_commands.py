@@ -263,6 +263,14 @@ def test_doctor_finds_the_panels_own_automation(shell, kit):
     assert "Cancellation Requests off" in result.output
 
 
+def test_doctor_finds_another_form_of_dates(shell, kit):
+    kit.world.config["DateFormat"] = "MM/DD/YYYY"
+
+    result = shell("doctor", status=1)
+
+    assert "the panel writes MM/DD/YYYY" in result.output
+
+
 def test_doctor_names_the_address_that_the_panel_denies(shell, kit):
     kit.panel.allowed_ips = {"203.0.113.9"}
 

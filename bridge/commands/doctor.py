@@ -127,6 +127,7 @@ def _panel(settings: Settings, say: Callable[[Finding], None]) -> bool:
         return error.reason in (Reason.UNREACHABLE, Reason.RATE_LIMITED)
     _permissions(panel, say)
     _automation(panel, say)
+    _date_format(settings, panel, say)
     _skew(settings, transport, say)
     return False
 
@@ -181,6 +182,24 @@ def _automation(panel: Any, say: Callable[[Finding], None]) -> None:
         say(Finding("error", "cancellations", what))
     else:
         say(Finding("ok", "cancellations", "the panel's own automation is off"))
+
+
+def _date_format(
+    settings: Settings, panel: Any, say: Callable[[Finding], None]
+) -> None:
+    """Compare the form of dates: a period is read out of an invoice line's text."""
+    try:
+        value = panel.setting("DateFormat")
+    except RemoteError:
+        what = "the panel's could not be read; see WHMCS_DATE_FORMAT"
+        say(Finding("warning", "date format", what))
+        return
+    ours = settings.whmcs_date_format
+    if value.strip().upper() == ours:
+        say(Finding("ok", "date format", ours))
+    else:
+        what = f"the panel writes {value}, WHMCS_DATE_FORMAT says {ours}"
+        say(Finding("error", "date format", what))
 
 
 def _skew(settings: Settings, transport: Any, say: Callable[[Finding], None]) -> None:

@@ -138,7 +138,7 @@ def _reserved(
     if over == "day":
         return Reserved(False, None, f"over the cap of {per_day} terminations a day")
     if over:
-        return Reserved(False, None, "it was withdrawn meanwhile", over=True)
+        return Reserved(False, None, "it does not stand any more", over=True)
     return Reserved(True)
 
 

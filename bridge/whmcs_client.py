@@ -20,8 +20,6 @@ from bridge.whmcs_fields import Row
 from bridge.whmcs_form import php_serialize
 from bridge.whmcs_reads import WhmcsReads, read_as, same
 
-_UTC = ZoneInfo("UTC")
-
 #: UpdateClientProduct takes the words of services, UpgradeProduct those of prices.
 _SERVICE_WORDS = {
     Cycle.MONTHLY: "Monthly",
@@ -92,7 +90,7 @@ class WhmcsClient(WhmcsReads):
         access_key: str = "",
         date_format: str = "DD/MM/YYYY",
         timeout: float = 30.0,
-        zone: ZoneInfo = _UTC,
+        zone: ZoneInfo | None = None,
         ticket_email: str = "",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -103,7 +101,7 @@ class WhmcsClient(WhmcsReads):
             timeout=timeout,
             now=now,
         )
-        self._zone = zone
+        self._zone = zone or ZoneInfo("UTC")
         self._date_format = date_format
         self._ticket_email = ticket_email
 

@@ -17,16 +17,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from conftest import CONFIG
-from sweep.story import AT_ONCE, NATIVE, ORDERED, WITH_PERIOD, Child, Story, Told
+from sweep.story import AT_ONCE, NATIVE, ORDERED, WITH_PERIOD, Child, Story, Told, first
 from sweep.story import alerts as alerts_of
-from sweep.story import first
 
 from bridge.store import Store, tables
 
 FULL = os.environ.get("SWEEP") == "full"
 #: Every how many points a story is told whose first process dies there.
-STEP = 1 if FULL else 12
-RANDOM = 200 if FULL else 10
+STEP = 1 if FULL else 41
+RANDOM = 200 if FULL else 6
 RULE = """
   AfterModuleUnsuspend:
     - { name: order-upgrade, do: invoice_upgrade, to: 22, cycle: Annually }
@@ -178,7 +177,7 @@ def test_killed_at_each_step_it_loses_nothing_and_doubles_nothing(
             break
         point += STEP
 
-    assert kills > 10
+    assert kills > 5
 
 
 def test_killed_at_random_it_loses_nothing_and_doubles_nothing(

@@ -300,6 +300,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.store("sqlite")
 @pytest.mark.parametrize(("changed", "raw"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_refused_delivery_leaks_nothing(changed, raw, kit, surfaces):
     headers = kit.headers("msg_1", raw) | changed
@@ -320,6 +321,7 @@ ECHOES = {
 }
 
 
+@pytest.mark.store("sqlite")
 @pytest.mark.parametrize("kind", sorted(KINDS - {"bomb"}))
 def test_a_failing_panel_leaks_nothing(kind, kit, surfaces):
     kit.panel.faults.add("*", kind, None, seconds=60)
@@ -328,6 +330,7 @@ def test_a_failing_panel_leaks_nothing(kind, kit, surfaces):
     assert found(surfaces()) == []
 
 
+@pytest.mark.store("sqlite")
 @pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES.keys())
 def test_a_panel_that_says_our_secrets_in_its_errors_leaks_nothing(echo, kit, surfaces):
     kit.panel.faults.add("*", times=None, **echo)
@@ -372,6 +375,7 @@ class Exploding:
         return call
 
 
+@pytest.mark.store("sqlite")
 def test_a_repr_of_the_parts_shows_no_secret(kit):
     parts = [kit.bridge.settings, kit.bridge, kit.bridge.bench, kit.bridge.store]
     parts += [kit.bridge.bench.panel, kit.bridge.transport]

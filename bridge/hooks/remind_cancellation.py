@@ -16,6 +16,9 @@ def remind_cancellation(ctx: Context, *, cancellation: str) -> Outcome:
         raise Skipped(f"{cancellation} is not scheduled any more")
     if request_for(ctx.panel, row.service_id) is None:
         raise Skipped("the panel does not list the request any more")
+    service = ctx.panel.service(row.service_id)
+    if service.ended:
+        raise Skipped(f"service {service.id} is {service.status} already")
     ctx.later(
         "send_alert",
         key=f"{ctx.key}/alert",

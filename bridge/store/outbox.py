@@ -229,6 +229,14 @@ def finish(db: sa.Connection, job: Job, result: Finish, now: datetime) -> bool:
     return True
 
 
+def held_until(db: sa.Connection, job: Job) -> datetime | None:
+    """Return when our claim's lease ends, None when the claim is lost."""
+    query = sa.select(jobs.c.run_at).where(
+        jobs.c.key == job.key, jobs.c.epoch == job.epoch, jobs.c.state == "running"
+    )
+    return db.execute(query).scalar()
+
+
 def extend(db: sa.Connection, job: Job, until: datetime) -> bool:
     """Lengthen a lease (before an acting call); false when the claim is lost."""
     mine = sa.and_(

@@ -60,7 +60,13 @@ TABLE = [
     ("2026-11-20", monthly, "2026-11-20", "2026-12-09", "2026-12-10T02:00"),
     ("2026-11-28", next_one_invoiced, "2026-11-28", "2027-01-09", "2027-01-10T02:00"),
     ("2026-11-28", next_one_cancelled, "2026-11-28", "2026-12-09", "2026-12-10T02:00"),
-    ("2026-05-05", annual_of_a_leap_day, "2026-05-05", "2027-02-27", "2027-02-28T02:00"),
+    (
+        "2026-05-05",
+        annual_of_a_leap_day,
+        "2026-05-05",
+        "2027-02-27",
+        "2027-02-28T02:00",
+    ),
     ("2027-02-01", begun_on_the_31st, "2027-02-01", "2027-02-27", "2027-02-28T02:00"),
     ("2026-11-17", pro_rata, "2026-11-18", "2026-11-30", "2026-12-01T02:00"),
     ("2026-09-20", monthly, "2026-11-20", "2026-11-20", "2026-11-20T23:00"),
@@ -68,9 +74,7 @@ TABLE = [
 NAMES = ["row-1", "row-2", "row-3", "row-4", "row-5", "row-6", "row-8"]
 
 
-@pytest.mark.parametrize(
-    ("set_up", "make", "asked", "ends", "at"), TABLE, ids=NAMES
-)
+@pytest.mark.parametrize(("set_up", "make", "asked", "ends", "at"), TABLE, ids=NAMES)
 def test_a_service_ends_on_the_day_of_the_table_and_not_a_minute_before(
     kit: Kit,
     set_up: str,

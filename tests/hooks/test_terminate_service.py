@@ -128,8 +128,10 @@ def test_staff_may_carry_out_an_end_of_period_at_once(kit: Kit) -> None:
     now = {"at": kit.clock.now(), "ends": kit.clock.today(), "kind": "immediate"}
     with_it = kit.bridge.store.write
     with_it(
-        lambda db: db.execute(tables.cancellations.update().values(now))
-        and outbox.move(db, f"{row.key}/terminate", kit.clock.now())
+        lambda db: (
+            db.execute(tables.cancellations.update().values(now))
+            and outbox.move(db, f"{row.key}/terminate", kit.clock.now())
+        )
     )
     kit.work()
 
@@ -259,7 +261,9 @@ def test_over_the_daily_cap_the_rest_waits_for_staff_who_are_told_once(
     capped.advance(minutes=61)
     capped.advance(days=3)
 
-    states = sorted(row.state for row in rows(capped.bridge.store, tables.cancellations))
+    states = sorted(
+        row.state for row in rows(capped.bridge.store, tables.cancellations)
+    )
     assert states == ["done"] * 4 + ["staff"] * 2
     assert sum(capped.panel.terminations.values()) == 4
     assert len(staff_lines(capped)) == 1

@@ -255,9 +255,7 @@ def suspended(world: World) -> None:
     world.suspend(ANNUAL, "Mantenimiento")
 
 
-@pytest.mark.parametrize(
-    "change", [other_plan, other_owner, other_due_date, suspended]
-)
+@pytest.mark.parametrize("change", [other_plan, other_owner, other_due_date, suspended])
 def test_a_service_that_changed_before_payment_waits_for_staff(
     ordering: Ordering, change: Callable[[World], None]
 ) -> None:

@@ -22,9 +22,7 @@ def put(store: Store, *jobs: Any) -> None:
 
 
 def claim(store: Store, at: Any = NOW, *, acts: bool = False, limit: int = 10) -> Any:
-    return store.write(
-        lambda db: outbox.claim(db, at, LEASE, acts=acts, limit=limit)
-    )
+    return store.write(lambda db: outbox.claim(db, at, LEASE, acts=acts, limit=limit))
 
 
 def finish(store: Store, job: Job, result: Finish, at: Any = NOW) -> bool:

@@ -77,9 +77,7 @@ def test_a_write_that_fails_harms_no_other_of_its_batch(store: Store) -> None:
 def test_a_row_the_database_refuses_harms_no_other(store: Store) -> None:
     go, first = held(store)
     good = store.submit(lambda db: inbox.put(db, delivery("good"), NOW))
-    bad = store.submit(
-        lambda db: db.execute(sa.insert(tables.events).values(id="bad"))
-    )
+    bad = store.submit(lambda db: db.execute(sa.insert(tables.events).values(id="bad")))
     go.set()
     wait([first, good, bad], 20)
 

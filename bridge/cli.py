@@ -23,6 +23,7 @@ COMMANDS = {
     "check": ("files", "Check map, texts and environment: all problems at once."),
     "schema": ("files", "Print the JSON Schema of the map, for editors."),
     "hooks": ("files", "Known hookpoints, their variables, the rules that use them."),
+    "addon": ("addon", "The panel's add-on, ready to upload."),
     "run": ("running", "Receiver, worker and scheduler in one process."),
     "serve": ("running", "Only the receiver (PostgreSQL)."),
     "worker": ("running", "Only worker and scheduler (PostgreSQL)."),

@@ -53,6 +53,7 @@ class Worker:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _pool: ThreadPoolExecutor | None = None
     _paused: bool = False
+    _suspect: str = ""
 
     def run(self, poll: float = 0.5) -> None:
         """Work until `stop`: look for due jobs when woken and every *poll* seconds."""
@@ -135,14 +136,29 @@ class Worker:
 
         def take(db: sa.Connection) -> tuple[list[Job], dict[str, Event]]:
             events = dispatch.match(db, hookmap, now)
+            acts = not self._behind(db, now)
             jobs = []
-            if not self._behind(db, now):
+            if acts:
                 jobs = outbox.claim(db, now, ACTING_LEASE, acts=True, limit=1)
             jobs += outbox.claim(db, now, ALERT_LEASE, acts=False, limit=limit)
+            jobs += self._one_suspect(db, now, acts)
             missing = {job.event_id for job in jobs if job.event_id} - set(events)
             return jobs, events | inbox.many(db, sorted(missing))
 
-        return self.bench.store.write(take, 30.0)
+        jobs, found = self.bench.store.write(take, 30.0)
+        for job in jobs:
+            if job.deaths > 1:
+                self._suspect = job.key
+        return jobs, found
+
+    def _one_suspect(self, db: sa.Connection, now: datetime, acts: bool) -> list[Job]:
+        """Take a job that may end the process, unless one is in flight."""
+        if self._suspect:
+            return []
+        found = outbox.claim_suspect(db, now, ALERT_LEASE, acts=False)
+        if not found and acts:
+            found = outbox.claim_suspect(db, now, ACTING_LEASE, acts=True)
+        return found
 
     def _behind(self, db: sa.Connection, now: datetime) -> bool:
         """Tell whether the clock was set back: days worked out now may be wrong."""
@@ -161,7 +177,7 @@ class Worker:
         held: dict[str, list[Job]] = {}
         alone: list[list[Job]] = []
         for job in jobs:
-            if job.group_key is None:
+            if job.group_key is None or job.deaths:
                 alone.append([job])
             else:
                 held.setdefault(job.group_key, []).append(job)
@@ -174,6 +190,13 @@ class Worker:
 
     def _act(self, jobs: list[Job], events: dict[str, Event]) -> Finish:
         """Run a job (or several alerts as one message) and record what came of it."""
+        try:
+            return self._run_and_record(jobs, events)
+        finally:
+            if self._suspect == jobs[0].key:
+                self._suspect = ""
+
+    def _run_and_record(self, jobs: list[Job], events: dict[str, Event]) -> Finish:
         now = self.bench.now()
         job = jobs[0]
         event = events.get(job.event_id) if job.event_id else None
@@ -222,7 +245,7 @@ class Worker:
     ) -> None:
         """Give the alert the others of its group, claimed already or waiting still."""
         ctx.grouped = bool(members)
-        if job.group_key is None:
+        if job.group_key is None or job.deaths:
             return
 
         def take(group_after: int) -> list[dict[str, Any]]:

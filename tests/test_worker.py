@@ -22,6 +22,7 @@ from bridge.store.inbox import Accepted
 from bridge.store.outbox import Finish, NewJob
 from bridge.watching import Shared
 from bridge.whatsapp import Message, Receipt
+from bridge.worker import Worker
 
 ANA, BRUNO = 1, 2
 
@@ -179,12 +180,50 @@ def test_an_action_this_version_does_not_know_is_parked(kit: Kit) -> None:
 def test_a_job_that_ends_the_process_three_times_is_parked(kit: Kit) -> None:
     put(kit)
     for _ in range(3):
-        kit.bridge.worker._take(10)  # claimed, and the process is gone
-        kit.clock.advance(timedelta(minutes=4))
+        dies_with_what_it_took(kit)
     kit.work()
 
     assert job(kit, "by-hand").state == "parked"
     assert "its process ended 3 times" in job(kit, "by-hand").reason
+
+
+def dies_with_what_it_took(kit: Kit) -> list[str]:
+    """Let a worker claim and be gone; return the jobs it had."""
+    taken, _ = Worker(kit.bridge.bench)._take(50)
+    kit.clock.advance(timedelta(minutes=6))
+    return [one.key for one in taken]
+
+
+def test_the_jobs_around_one_that_ends_the_process_are_not_parked_with_it(
+    kit: Kit,
+) -> None:
+    now = kit.clock.now()
+    for number in range(6):
+        put(kit, key=f"j{number}", run_at=now + timedelta(seconds=number))
+    kit.clock.advance(timedelta(seconds=10))
+    together = [dies_with_what_it_took(kit) for _ in range(2)]
+    alone = dies_with_what_it_took(kit)
+    kit.work()
+
+    states = {row.key: row.state for row in rows(kit.bridge.store, tables.jobs)}
+    assert [len(taken) for taken in together] == [6, 6]
+    assert alone == ["j0"]
+    assert states.pop("j0") == "parked"
+    assert set(states.values()) == {"done"}
+
+
+def test_one_that_acts_and_may_end_the_process_is_run_alone_too(kit: Kit) -> None:
+    for number in range(3):
+        put(kit, key=f"a{number}", acts=True)
+    three = Worker(kit.bridge.bench)
+    for _ in range(2):
+        taken = [three._take(0)[0] for _ in range(3)]
+        kit.clock.advance(timedelta(minutes=6))
+    last = Worker(kit.bridge.bench)
+    first, second = last._take(0)[0], last._take(0)[0]
+
+    assert [len(jobs) for jobs in taken] == [1, 1, 1]
+    assert (len(first), len(second)) == (1, 0)
 
 
 def test_an_outcome_that_does_not_fit_the_book_any_more_is_not_kept(kit: Kit) -> None:

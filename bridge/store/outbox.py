@@ -119,7 +119,8 @@ def claim(
 ) -> list[Job]:
     """Take the oldest due jobs for *lease*, urgent ones first.
 
-    Nobody else gets them meanwhile. A job whose lease ran out is taken again.
+    Nobody else gets them meanwhile. A job whose lease ran out is taken again, but
+    not a second time: see `claim_suspect`.
     """
     taken = _claim(db, now, lease, acts, True, limit)
     if len(taken) < limit:
@@ -142,10 +143,34 @@ def _claim(
             jobs.c.urgent == urgent,
             among(jobs.c.state, "waiting", "running"),
             jobs.c.run_at <= now,
+            ~_suspect,
         )
         .order_by(jobs.c.run_at)
         .limit(limit)
     )
+    keys = db.execute(skip_locked(db, due)).scalars().all()
+    return _take(db, keys, now + lease)
+
+
+#: Twice in a row nobody finished them: one of them may end the process.
+_suspect = sa.and_(jobs.c.state == "running", jobs.c.deaths > 0)
+
+
+def claim_suspect(
+    db: sa.Connection, now: datetime, lease: timedelta, *, acts: bool
+) -> list[Job]:
+    """Take one job that was in flight at two deaths of a process in a row.
+
+    Such jobs are run one at a time, so that the one to blame takes no others along.
+    """
+    due = sa.select(jobs.c.key).where(
+        jobs.c.acts == acts,
+        jobs.c.urgent.in_((True, False)),
+        among(jobs.c.state, "waiting", "running"),
+        jobs.c.run_at <= now,
+        _suspect,
+    )
+    due = due.order_by(jobs.c.run_at).limit(1)
     keys = db.execute(skip_locked(db, due)).scalars().all()
     return _take(db, keys, now + lease)
 

@@ -91,6 +91,21 @@ def test_a_claimed_job_is_nobody_elses_until_its_lease_ends(store: Store) -> Non
     assert (after[0].epoch, after[0].attempts, after[0].deaths) == (2, 2, 1)
 
 
+def test_one_that_nobody_finished_twice_is_claimed_apart_and_alone(
+    store: Store,
+) -> None:
+    put(store, new_job("a"), new_job("b"))
+    for turn in range(2):
+        claim(store, NOW + turn * LEASE)
+    at = NOW + 2 * LEASE
+
+    def suspect() -> list[Job]:
+        return store.write(lambda db: outbox.claim_suspect(db, at, LEASE, acts=False))
+
+    assert claim(store, at) == []
+    assert [job.deaths for job in suspect() + suspect() + suspect()] == [2, 2]
+
+
 def test_a_writer_who_lost_his_claim_is_refused(store: Store) -> None:
     put(store, new_job("a"))
     (late,) = claim(store)

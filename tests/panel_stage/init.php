@@ -1,0 +1,19 @@
+<?php
+/**
+ * Loads the stage: what the panel's own init.php gives to whoever includes it.
+ *
+ * STAGE_DATABASE (JSON: socket, database, username, password) says where its tables are.
+ */
+
+if (!defined('WHMCS')) {
+    define('WHMCS', true);
+}
+
+error_reporting(E_ALL);
+ini_set('display_errors', '1');
+ini_set('html_errors', '0');
+date_default_timezone_set(getenv('STAGE_TIMEZONE') ?: 'America/Argentina/Buenos_Aires');
+
+require_once __DIR__ . '/stage.php';
+
+Stage::open();

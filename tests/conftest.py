@@ -139,8 +139,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         path.chmod(0o600)
         yield f"sqlite:///{path}"
         return
-    if not POSTGRES:
-        pytest.skip("BRIDGE_TEST_POSTGRES is not set")
     engine: sa.Engine = request.getfixturevalue("postgres_engine")
     yield request.getfixturevalue("postgres_database")
     with engine.connect() as db:

@@ -56,6 +56,7 @@ def said(answer: TestResponse) -> tuple[Any, str]:
     assert answer.status_code == 200
     assert set(told) == {"event", "return", "reason"}
     assert (told["event"], bool(told["reason"])) == ("msg_q", True)
+    assert "unforeseen" not in told["reason"]
     return told["return"], told["reason"]
 
 
@@ -211,6 +212,22 @@ def test_a_slow_panel_gets_its_answer_in_time_all_the_same(
     assert (decision.status, decision.value) == (200, None)
     assert 0.3 < decision.seconds <= took < 0.9
     assert row.reason == decision.reason
+
+
+def test_many_calls_that_are_each_in_time_are_not_so_together(
+    kit, bridge_for, panel_server
+):
+    kit.bridge = bridge_for(panel_server, decision_seconds=0.5)
+    kit.outbox = Outbox(kit.world, kit.bridge.app(), kit.secret)
+    kit.panel.latency = 0.2
+
+    kit.world.price_upgrade(kit.world.service(1), 22, "Annually")
+
+    [decision] = kit.outbox.decisions
+    [row] = kit.events()
+    assert decision.value is None
+    assert decision.seconds < 0.75
+    assert row.reason == decision.reason == "no answer within 0.5 s"
 
 
 # --- The same question again ---

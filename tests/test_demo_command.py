@@ -39,7 +39,7 @@ def demo(**settings):
         env=surroundings(**settings),
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=180,
         check=False,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import io
 import json
 import os
 import resource
@@ -263,6 +264,18 @@ def test_a_body_of_256_kib_is_taken_and_a_byte_more_is_not(size, status, post):
 
     assert answer.status_code == status
     assert status == 202 or is_problem(answer, 413)
+
+
+def test_a_body_without_a_length_is_counted_while_it_is_read(kit, client):
+    body = b'{"type":"InvoicePaid","data":{"x":"%s"}}' % (b"x" * BODY_LIMIT)
+    stream = io.BytesIO(body)
+    environ = {"wsgi.input": stream, "wsgi.input_terminated": True}
+    headers = kit.headers("msg_1", body)
+
+    answer = client.post("/hooks/whmcs", headers=headers, environ_overrides=environ)
+
+    assert is_problem(answer, 413)
+    assert stream.tell() <= BODY_LIMIT + 1
 
 
 BODIES = {

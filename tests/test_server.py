@@ -218,24 +218,30 @@ def test_stopping_answers_what_was_taken_and_takes_nothing_more(serving):
         go_on.wait(10)
         return "x" * 500_000
 
-    server = serving(app)
-    asking = threading.Thread(
-        target=lambda: answers.append(len(call(server, "GET", "/slow")[2]))
-    )
-    asking.start()
-    inside.wait(10)
+    server = serving(app, threads=1)  # one is inside, one waits behind it
+    kept = [http.client.HTTPConnection("127.0.0.1", server.port) for _ in range(2)]
+    for one in kept:
+        one.connect()
+        one.request("GET", "/slow")
 
+    def read(one: http.client.HTTPConnection) -> None:
+        with closing(one):
+            answers.append(len(one.getresponse().read()))
+
+    asking = [threading.Thread(target=read, args=(one,)) for one in kept]
     stopping = threading.Thread(target=server.stop)
-    stopping.start()
+    inside.wait(10)
+    for thread in (*asking, stopping):
+        thread.start()
     refused = turned_away(server.port)
     waits = stopping.is_alive()
     go_on.set()
-    asking.join(10)
-    stopping.join(10)
+    for thread in (*asking, stopping):
+        thread.join(10)
 
     assert refused
     assert waits
-    assert answers == [500_000]
+    assert answers == [500_000, 500_000]
     assert not stopping.is_alive()
 
 

@@ -127,8 +127,8 @@ class BridgeHands:
                     return
                 self._clock.advance(timedelta(seconds=STEP))
                 moved += STEP
-            if time.monotonic() > until:
-                raise TimeoutError(f"the bridge is not done after {PATIENCE:g} s")
+            if time.monotonic() > until or not self._up.alive:
+                raise TimeoutError("the bridge is not done, or one of its threads died")
             self._up.wired.worker.wake.set()
             time.sleep(POLL)
 
@@ -225,6 +225,11 @@ class Running:
         worker = threading.Thread(target=self.wired.worker.run, name="worker")
         worker.start()
         self._threads = [worker, self.server.start()]
+
+    @property
+    def alive(self) -> bool:
+        """Whether the receiver and the worker still run."""
+        return all(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:
         """Stop in the order of `run`."""

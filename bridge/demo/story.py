@@ -28,6 +28,8 @@ _DAYS = (
 )
 _COLUMNS, _WIDTH = 72, 96
 _NOTHING = "—"
+#: Steps in which the bridge was not done in time, after which the story breaks off.
+_GIVES_UP = 3
 
 
 @dataclass(frozen=True)
@@ -254,9 +256,10 @@ class Step:
 def tell_story(play: Play, steps: Sequence[Step]) -> list[Verdict]:
     """Play all steps in the order of their times; return every judgement.
 
-    A step that raises has failed, and the story goes on.
+    A step that raises has failed, and the story goes on; a bridge that is not done
+    in time is given up after some such steps.
     """
-    today = -1
+    today, late = -1, 0
     for step in sorted(steps, key=lambda one: (one.day, one.hour)):
         play.until(step.day, *step.hour)
         if step.day != today:
@@ -270,6 +273,9 @@ def tell_story(play: Play, steps: Sequence[Step]) -> list[Verdict]:
             step.run(play)
         except Exception as error:  # whatever it is, the step did not come out
             play.fails(error)
+            late += isinstance(error, TimeoutError)
+        if late >= _GIVES_UP:
+            break
         play.pause()
     return play.verdicts
 

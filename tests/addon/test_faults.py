@@ -226,14 +226,6 @@ def test_writing_into_the_panels_log_makes_no_loop(stage, receiver):
     assert [row["hookpoint"] for row in stage.rows()] == ["InvoicePaid"]
 
 
-def test_the_visitors_session_is_let_go_before_anything_is_sent(stage, receiver):
-    receiver.behave = "hang"
-
-    told = stage.page(fire=[["InvoicePaid", PAID]], session=True, client=3)
-
-    assert told["took"] < LONGEST
-
-
 def test_an_answer_that_is_lost_brings_the_row_again_as_a_duplicate(
     stage, bridge, world, sent
 ):

@@ -46,7 +46,7 @@ def settled(stage):
 FIRE = [["InvoicePaid", {"invoiceid": 1}]]
 
 
-@pytest.mark.parametrize("behave", ["hang", "dribble", "ok", 503])
+@pytest.mark.parametrize("behave", ["hang", "ok", 503])
 def test_the_page_is_there_before_anything_is_sent(stage, receiver, page, behave):
     page(fire=[])
     receiver.behave = behave

@@ -320,12 +320,23 @@ def waiting(whmcs, count):
         threading.Event().wait(0.15)
 
 
-def test_two_at_once_with_one_id_move_once(whmcs, door):
-    with ThreadPoolExecutor() as pool, Holder(whmcs, LOCKED) as holder:
-        calls = [pool.submit(move, door, id="msg_race") for _ in range(2)]
-        waiting(whmcs, 2)
+def together(whmcs, door, held, *asked):
+    """Ask while *held* is locked, let go when all wait for it; return the answers.
+
+    One after the other: a worker of PHP's server that does not wait yet could take
+    two requests, and would answer them in turn.
+    """
+    calls = []
+    with ThreadPoolExecutor() as pool, Holder(whmcs, held) as holder:
+        for number, one in enumerate(asked, 1):
+            calls.append(pool.submit(move, door, **one))
+            waiting(whmcs, number)
         holder.release()
-        answers = [call.result() for call in calls]
+        return [call.result() for call in calls]
+
+
+def test_two_at_once_with_one_id_move_once(whmcs, door):
+    answers = together(whmcs, door, LOCKED, {"id": "msg_race"}, {"id": "msg_race"})
 
     assert sorted(a.told["status"] for a in answers) == ["already", "moved"]
     assert answers[0].told["changed"] == answers[1].told["changed"]
@@ -335,11 +346,8 @@ def test_two_at_once_with_one_id_move_once(whmcs, door):
 
 def test_two_at_once_to_different_clients_move_once(whmcs, door):
     whmcs.sql(CLIENT.format("carla@example.com"))
-    with ThreadPoolExecutor() as pool, Holder(whmcs, LOCKED) as holder:
-        calls = [pool.submit(move, door, new=number) for number in (3, 4)]
-        waiting(whmcs, 2)
-        holder.release()
-        answers = [call.result() for call in calls]
+
+    answers = together(whmcs, door, LOCKED, {"new": 3}, {"new": 4})
 
     assert sorted(a.status for a in answers) == [200, 409]
     assert {a.told.get("code") for a in answers} == {None, "other_owner"}
@@ -348,15 +356,10 @@ def test_two_at_once_to_different_clients_move_once(whmcs, door):
 
 def test_crossing_moves_do_not_block_each_other(whmcs, door):
     whmcs.sql("UPDATE tblhosting SET userid = 3 WHERE id = 9")
-    bodies = [{"service": 1}, {"service": 9, "old": 3, "new": 2}]
-    with (
-        ThreadPoolExecutor() as pool,
-        Holder(whmcs, "SELECT id FROM tblclients FOR UPDATE") as holder,
-    ):
-        calls = [pool.submit(move, door, **body) for body in bodies]
-        waiting(whmcs, 2)
-        holder.release()
-        answers = [call.result() for call in calls]
+    clients = "SELECT id FROM tblclients FOR UPDATE"
+    crossing = {"service": 9, "old": 3, "new": 2}
+
+    answers = together(whmcs, door, clients, {"service": 1}, crossing)
 
     assert [a.told["status"] for a in answers] == ["moved", "moved"]
 
@@ -364,11 +367,8 @@ def test_crossing_moves_do_not_block_each_other(whmcs, door):
 def test_a_refusal_of_the_first_lets_the_second_try(whmcs, door):
     """The second waited for the id; the first gave it back."""
     whmcs.sql(CANCEL.format(1))
-    with ThreadPoolExecutor() as pool, Holder(whmcs, LOCKED) as holder:
-        calls = [pool.submit(move, door, id="msg_back") for _ in range(2)]
-        waiting(whmcs, 2)
-        holder.release()
-        answers = [call.result() for call in calls]
+
+    answers = together(whmcs, door, LOCKED, {"id": "msg_back"}, {"id": "msg_back"})
 
     assert [a.status for a in answers] == [409, 409]
     assert moves(whmcs) == []

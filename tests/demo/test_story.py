@@ -163,6 +163,17 @@ def test_a_step_that_raises_has_failed_and_the_story_goes_on(play):
     assert after.good
 
 
+def test_a_bridge_that_is_never_done_is_given_up(play):
+    def breaks(play):
+        raise TimeoutError("not done")
+
+    steps = [step(breaks, f"1{hour}:00") for hour in range(6)]
+
+    verdicts = tell_story(play(), steps)
+
+    assert [one.good for one in verdicts] == [False, False, False]
+
+
 def test_steps_are_played_in_the_order_of_their_times(play, lines):
     times = []
     note = lambda p: times.append(f"{p.clock.local():%d %H:%M}")  # noqa: E731

@@ -21,6 +21,9 @@ class Courier
     /** The cron goes on so long, in seconds, while the bridge takes its rows swiftly. */
     const CRON_SECONDS = 60;
     const SWIFT = 0.25;
+    /** The end of a page begins no try after so many seconds: the visitor has gone, or he waits. */
+    const PAGE_SECONDS = 2.0;
+    const WAITED_FOR_SECONDS = 0.25;
     const BATCH = 200;
 
     private $settings;
@@ -37,13 +40,13 @@ class Courier
     /** Whether something else has just passed, so that a failure is the row's own. */
     private $well = false;
 
-    public function __construct(Settings $settings, Sender $sender, $cron = false)
+    public function __construct(Settings $settings, Sender $sender, $cron = false, $seconds = self::CRON_SECONDS)
     {
         $this->settings = $settings;
         $this->sender = $sender;
         $this->token = bin2hex(random_bytes(8));
         $this->patient = $cron;
-        $this->until = microtime(true) + ($cron ? self::CRON_SECONDS : Sender::WHOLE_MS / 1000);
+        $this->until = microtime(true) + $seconds;
     }
 
     /** Send what is due; return how many rows the bridge took. */

@@ -103,12 +103,14 @@ class Hooks
                 // Else the visitor's next page would wait for this one.
                 session_write_close();
             }
+            $left = PHP_SAPI === 'cli';
             if (function_exists('fastcgi_finish_request')) {
-                fastcgi_finish_request();
+                $left = fastcgi_finish_request();
             } elseif (function_exists('litespeed_finish_request')) {
-                litespeed_finish_request();
+                $left = litespeed_finish_request();
             }
-            Hooks::send(false);
+            // Where the visitor still waits, a long queue is the cron's business.
+            Hooks::send(false, $left ? Courier::PAGE_SECONDS : Courier::WAITED_FOR_SECONDS);
         });
     }
 
@@ -125,15 +127,15 @@ class Hooks
         });
     }
 
-    /** Send what waits, in the table and in memory. */
-    public static function send($cron)
+    /** Send what waits, in the table and in memory; begin nothing new after $seconds. */
+    public static function send($cron, $seconds = Courier::CRON_SECONDS)
     {
         self::$inside++;
         try {
             $settings = Settings::load();
             $sender = Sender::shared();
             try {
-                (new Courier($settings, $sender, $cron))->run();
+                (new Courier($settings, $sender, $cron, $seconds))->run();
             } finally {
                 self::sendMemory($settings, $sender);
             }
@@ -147,13 +149,10 @@ class Hooks
         $settings = Settings::load();
         $sender = Sender::shared();
         $courier = new Courier($settings, $sender, true);
-        if ($sender->why() !== '' && !$sender->may()) {
-            return;
-        }
-        if ($courier->pausedUntil() > time() || !Hookpoints::stale(time())) {
-            return;
-        }
         $sender->extend();
+        if (!$sender->may() || $courier->pausedUntil() > time() || !Hookpoints::stale(time())) {
+            return;
+        }
         $why = Hookpoints::ask($settings, $sender);
         if ($why !== '') {
             Courier::wait($why);

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import shutil
-import signal
 import subprocess
 import time
 import uuid
@@ -16,7 +14,17 @@ from urllib.parse import urlencode
 
 from bridge.signing import read_secret, sign
 
-from .stage import FILES, PATIENCE, PHP, Stage, _answers, _free_port, _start, _until
+from .stage import (
+    FILES,
+    PATIENCE,
+    PHP,
+    Stage,
+    _answers,
+    _end,
+    _free_port,
+    _start,
+    _until,
+)
 
 PATH = "/modules/addons/hookbridge/transfer.php"
 MARKS = ("MARKEDuser", "MARKEDpass")
@@ -58,8 +66,7 @@ class Door:
 
     def close(self) -> None:
         """End the web server with its workers."""
-        os.killpg(self._web.pid, signal.SIGTERM)
-        self._web.wait(PATIENCE)
+        _end(self._web)
 
     @property
     def complaints(self) -> str:

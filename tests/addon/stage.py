@@ -6,7 +6,6 @@ import json
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -91,8 +90,7 @@ class MariaDB:
     def stop(self) -> None:
         """End the server that was started, by its process."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(PATIENCE)
+            _end(self.process)
             self._folder.cleanup()
 
 
@@ -128,8 +126,7 @@ class Stage:
 
     def stop(self) -> None:
         """End the web server with its workers."""
-        os.killpg(self._web.pid, signal.SIGTERM)
-        self._web.wait(PATIENCE)
+        _end(self._web)
 
     def php(self, code: str, *arguments: Any) -> str:
         """Run a little PHP; *arguments* come as $given. Fails if PHP complains."""
@@ -259,14 +256,30 @@ if ($told['status'] !== 'success') {
 """
 
 
+#: Ends what it started, workers too, when the tests end: also when they are killed,
+#: since then its standard input ends.
+_GUARD = 'trap : TERM; "$@" & read -r _; kill 0; wait'
+
+
 def _start(
     command: list[str], log: Path, env: dict[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
     with log.open("wb") as errors:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
-            env=env, start_new_session=True,
-        )  # fmt: skip
+            ["sh", "-c", _GUARD, "sh", *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env=env,
+            start_new_session=True,
+        )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End what `_start` started, and wait for it."""
+    if process.stdin is not None:
+        process.stdin.close()
+    process.wait(PATIENCE)
 
 
 def _address(given: str) -> dict[str, Any]:

@@ -194,6 +194,21 @@ def test_questions_of_a_page_share_two_seconds(stage, receiver, services):
     assert len(receiver.got) == 1
 
 
+@pytest.mark.parametrize("behave", [503, "html"])
+def test_after_a_failed_question_a_page_tries_nothing_more(
+    stage, receiver, services, behave
+):
+    receiver.behave = behave
+    ask = ["ShoppingCartValidateUpgrade", {"id": 1, "pid": 22}]
+    other = ["ShoppingCartValidateUpgrade", {"id": 1, "pid": 25}]
+
+    told = stage.page(fire=[ask, other, ["InvoicePaid", {"invoiceid": 1}]], **OURS)
+
+    assert told["answers"] == [[[]], [[]], []]
+    assert len(receiver.got) == 1
+    assert len(stage.rows()) == 1
+
+
 def test_a_question_goes_out_although_rows_are_being_waited_with(
     stage, receiver, services
 ):

@@ -82,6 +82,8 @@ def test_without_settings_rows_wait_and_the_reason_is_said(stage, name, value, w
 
     assert [row["state"] for row in stage.rows()] == ["waiting"]
     assert words in stage.state()["last_error"]
+    stage.cron()
+    assert "pause" not in stage.state()
 
 
 def test_without_any_setting_at_all_it_is_the_same(stage):

@@ -21,6 +21,8 @@ def among(column: sa.Column[Any], *words: str) -> sa.ColumnElement[bool]:
     A partial index is only used when its condition stands in the statement
     itself (https://www.sqlite.org/partialindex.html, section 3.1).
     """
+    if len(words) == 1:  # SQLite does not see that IN ('new') is = 'new'
+        return column == sa.literal(words[0], literal_execute=True)
     listed: sa.BindParameter[Any] = sa.bindparam(
         f"{column.name}_in", words, expanding=True, literal_execute=True, unique=True
     )

@@ -17,8 +17,14 @@ _LEVELS = {
 }
 
 
-def configure(level: str = "info", *, terminal: bool | None = None) -> None:
-    """Send logs to stderr, as text on a terminal and as JSON elsewhere."""
+def configure(
+    level: str = "info", *, terminal: bool | None = None, for_good: bool = False
+) -> None:
+    """Send logs to stderr, as text on a terminal and as JSON elsewhere.
+
+    *for_good* makes loggers keep these settings from their first line on, which
+    is faster; only a process that does nothing else may ask for it.
+    """
     on_terminal = sys.stderr.isatty() if terminal is None else terminal
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     # Access lines of libraries hold addresses with queries.
@@ -36,7 +42,7 @@ def configure(level: str = "info", *, terminal: bool | None = None) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=for_good,
     )
 
 

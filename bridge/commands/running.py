@@ -57,7 +57,7 @@ def _run(settings: Settings, *, receive: bool, work: bool) -> None:
     from bridge import wiring
     from bridge.store import outbox
 
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, for_good=True)
     _sentry(settings)
     lock = wiring.own(settings)
     bridge = wiring.build(settings)

@@ -16,7 +16,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("case", nargs="?", default="all", choices=[*CASES, "all"])
     parser.add_argument("--seconds", type=float, default=0.0, help="of a measurement")
     parser.add_argument("--runs", type=int, default=3, help="the median counts")
-    parser.add_argument("--workers", type=int, default=256, help="threads, end to end")
+    parser.add_argument("--workers", type=int, default=128, help="threads, end to end")
     parser.add_argument("--slow-disk", action="store_true", help="syncs 5 ms slower")
     parser.add_argument("--slow-senders", action="store_true", help="200, at intake")
     parser.add_argument(

@@ -81,9 +81,16 @@ def request(path: str, id: str, body: bytes) -> bytes:
     return head.encode("ascii") + body
 
 
-def requests(path: str, prefix: str, count: int, first: int = 1) -> list[bytes]:
-    """Return *count* requests with an id and an invoice of their own each."""
+def requests(
+    path: str, prefix: str, count: int, first: int = 1, hookpoint: str = ""
+) -> list[bytes]:
+    """Return *count* requests with an id and an invoice of their own each.
+
+    *hookpoint* replaces InvoiceCreated, for one that no rule is about.
+    """
     template = invoice_created(1_000_000)
+    if hookpoint:
+        template = template.replace(b"InvoiceCreated", hookpoint.encode("ascii"))
     found = []
     for number in range(first, first + count):
         text = str(1_000_000 + number % 8_000_000).encode("ascii")

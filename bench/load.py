@@ -195,12 +195,16 @@ def schedule(
     rate: float = 300,
     done_port: int = 0,
     questions: dict[str, Any] | None = None,
+    hookpoint: str = "",
 ) -> Result:
     """Send at *rate*; with *done_port* watch, each second, how much is not done yet.
 
+    What the door has not taken yet counts too, else a slow door hides the queue.
+
     *questions* (path, rate) are asked at their own rate beside it.
     """
-    plans = [Schedule(port, hooks.requests(path, prefix, int(rate * seconds)), rate)]
+    ready = hooks.requests(path, prefix, int(rate * seconds), hookpoint=hookpoint)
+    plans = [Schedule(port, ready, rate)]
     if questions:
         asked = hooks.questions(
             questions["path"], f"{prefix}q", int(questions["rate"] * seconds)
@@ -219,8 +223,8 @@ def schedule(
             break
         for plan in plans:
             plan.send(now)
-        if watch and now >= look:
-            backlog.append(plans[0].result.good - (_done(watch) - before))
+        if watch and look <= now < began + seconds:
+            backlog.append(int((now - began) * rate) - (_done(watch) - before))
             look += 1.0
         wait = min(min(plan.due() for plan in plans) - time.perf_counter(), 0.2)
         owners = {line: plan for plan in plans for line in plan.waiting}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -34,6 +35,7 @@ class Child:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "sweep.child"],
             cwd=TESTS,
+            env=os.environ | {"PYTHONPATH": str(TESTS.parent)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

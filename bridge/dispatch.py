@@ -12,7 +12,7 @@ from bridge.events import Event, catalogue
 from bridge.hookmap import HookMap, Rule, Step
 from bridge.hooks import Registered, actions
 from bridge.store import book, inbox, outbox
-from bridge.store.outbox import NewJob
+from bridge.store.outbox import Job, NewJob
 
 #: Events matched in one transaction, at most.
 BATCH = 200
@@ -73,6 +73,14 @@ def step_job(
         acts=registered.acts,
         urgent=bool(parameters.get("urgent")),
     )
+
+
+def next_step(job: Job, now: datetime, result: dict[str, Any] | None) -> list[NewJob]:
+    """Return the job of the first step after *job*, if there is one."""
+    if not job.steps:
+        return []
+    given = (job.key, job.event_id, job.rule, job.steps)
+    return [step_job(*given, now, result)]
 
 
 def _job(event: Event, rule: Rule, now: datetime) -> NewJob:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bridge.breaker import CircuitOpen
@@ -16,6 +17,7 @@ from bridge.errors import (
     RemoteError,
     SendError,
     Skipped,
+    StaleRow,
     StoreUnavailable,
     TextError,
 )
@@ -118,3 +120,22 @@ def _where(error: Exception) -> str:
         return ""
     name = trace.tb_frame.f_code.co_filename.rsplit("/", 1)[-1]
     return f"in {name}:{trace.tb_lineno}"
+
+
+def not_kept(error: Exception, job: Job, now: datetime) -> Finish:
+    """Return what it means that an outcome could not be written."""
+    if isinstance(error, StaleRow):
+        return again(str(error), job, now)
+    return unforeseen(error, job, now)
+
+
+def each_alone(finish: Finish, now: datetime) -> Finish:
+    """Return what comes of alerts whose one message failed: each is tried alone."""
+    return replace(
+        finish,
+        state="retry",
+        reason=f"together it did not work, so each alone: {finish.reason}",
+        run_at=now,
+        group_key="",
+        forget_attempt=True,
+    )

@@ -19,7 +19,6 @@ from bridge import dispatch
 from bridge.errors import (
     BridgeError,
     Parked,
-    StaleRow,
     StoreUnavailable,
 )
 from bridge.events import Event
@@ -27,7 +26,7 @@ from bridge.hooks import actions
 from bridge.hooks.context import Context
 from bridge.ledger import keep, show_parked
 from bridge.preparing import ACTING_LEASE, Bench
-from bridge.retries import again, result_of, unforeseen
+from bridge.retries import each_alone, not_kept, result_of, unforeseen
 from bridge.store import inbox, outbox, reports
 from bridge.store.outbox import Finish, Job
 
@@ -137,11 +136,11 @@ class Worker:
         def take(db: sa.Connection) -> tuple[list[Job], dict[str, Event]]:
             events = dispatch.match(db, hookmap, now)
             acts = not self._behind(db, now)
-            jobs = []
-            if acts:
-                jobs = outbox.claim(db, now, ACTING_LEASE, acts=True, limit=1)
-            jobs += outbox.claim(db, now, ALERT_LEASE, acts=False, limit=limit)
-            jobs += self._one_suspect(db, now, acts)
+            jobs = self._one_suspect(db, now, acts)
+            if not jobs:
+                if acts:
+                    jobs = outbox.claim(db, now, ACTING_LEASE, acts=True, limit=1)
+                jobs += outbox.claim(db, now, ALERT_LEASE, acts=False, limit=limit)
             missing = {job.event_id for job in jobs if job.event_id} - set(events)
             return jobs, events | inbox.many(db, sorted(missing))
 
@@ -152,7 +151,7 @@ class Worker:
         return jobs, found
 
     def _one_suspect(self, db: sa.Connection, now: datetime, acts: bool) -> list[Job]:
-        """Take a job that may end the process, unless one is in flight."""
+        """Take a job that may end the process, by itself, unless one is in flight."""
         if self._suspect:
             return []
         found = outbox.claim_suspect(db, now, ALERT_LEASE, acts=False)
@@ -177,7 +176,7 @@ class Worker:
         held: dict[str, list[Job]] = {}
         alone: list[list[Job]] = []
         for job in jobs:
-            if job.group_key is None or job.deaths:
+            if not job.group_key or job.deaths:
                 alone.append([job])
             else:
                 held.setdefault(job.group_key, []).append(job)
@@ -218,6 +217,8 @@ class Worker:
             finish = unforeseen(error, job, self.bench.now())
         if ctx is not None:
             finish = _with_what_was_seen(finish, ctx)
+        if members and finish.state in ("parked", "skipped"):
+            finish = each_alone(finish, self.bench.now())
         log.info("job", action=job.action, state=finish.state, reason=finish.reason)
         self.bench.metrics.jobs.labels(job.action, finish.state).inc()
         self._record(job, members, ctx, finish, once)
@@ -227,7 +228,7 @@ class Worker:
     def _run(self, ctx: Context, job: Job) -> Finish:
         condition = self.bench.condition(ctx, job)
         if condition is not None and not condition:
-            return Finish("skipped", f"the condition does not hold: {job.condition}")
+            return _unmet(job)
         action = actions().get(job.action)
         if action is None:
             raise Parked(f'this version knows no action "{job.action}"')
@@ -244,8 +245,7 @@ class Worker:
         now: datetime,
     ) -> None:
         """Give the alert the others of its group, claimed already or waiting still."""
-        ctx.grouped = bool(members)
-        if job.group_key is None or job.deaths:
+        if not job.group_key or job.deaths:
             return
 
         def take(group_after: int) -> list[dict[str, Any]]:
@@ -259,10 +259,15 @@ class Worker:
             )
             members.extend(more)
             events.update(self.bench.events_of(more))
-            return [
-                {"ctx": self.bench.context(one, events.get(one.event_id or ""), now)}
-                for one in members
-            ]
+            found = []
+            for one in list(members):
+                other = self.bench.context(one, events.get(one.event_id or ""), now)
+                if self.bench.condition(other, one) is False:
+                    members.remove(one)
+                    self._record(one, [], other, _unmet(one), "")
+                else:
+                    found.append({"ctx": other})
+            return found
 
         ctx.book.take = take  # type: ignore[attr-defined]
 
@@ -283,11 +288,8 @@ class Worker:
                 outbox.finish(db, member, _together(finish, job), now)
             if ctx is not None:
                 keep(db, ctx, job, finish, now)
-            if finish.state == "done" and finish.run_at is None and job.steps:
-                step = dispatch.step_job(
-                    job.key, job.event_id, job.rule, job.steps, now, finish.outcome
-                )
-                outbox.put(db, [step], now)
+            for one in [job, *members] if finish.state == "done" else []:
+                outbox.put(db, dispatch.next_step(one, now, finish.outcome), now)
             if finish.state == "parked":
                 show_parked(db, job, finish, now)
             if finish.state == "parked" and job.action not in _TELLS:
@@ -307,23 +309,21 @@ class Worker:
                     raise
                 # What it left cannot be kept as it is: only that, with its reason.
                 log.warning("outcome not kept", error=type(error).__name__)
-                again = _not_kept(error, job, now)
-                return self._record(job, members, None, again, "")
+                instead = not_kept(error, job, now)
+                return self._record(job, members, None, instead, "")
         log.error("outcome not kept: it is looked at again when its lease ends")
 
 
 _TELLS = ("log_activity", "open_ticket")
 
 
-def _not_kept(error: Exception, job: Job, now: datetime) -> Finish:
-    if isinstance(error, StaleRow):
-        return again(str(error), job, now)
-    return unforeseen(error, job, now)
-
-
 def _known(action: Any) -> set[str]:
     code = action.run.__code__
     return set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) - {"ctx"}
+
+
+def _unmet(job: Job) -> Finish:
+    return Finish("skipped", f"the condition does not hold: {job.condition}")
 
 
 def _together(finish: Finish, leader: Job) -> Finish:

@@ -98,7 +98,7 @@ def test_very_many_due_in_one_second_end_once_each(
 ) -> None:
     panel = Panel(crowd)
     with PanelServer(panel) as server:
-        bridges = [uncapped(bridge_for(server, workers=16)) for _ in range(2)]
+        bridges = [uncapped(bridge_for(server, workers=32)) for _ in range(2)]
         due = clock.at(clock.today(), 20)
         schedule_all(bridges[0], crowd, due)
         clock.set(due)
@@ -109,7 +109,7 @@ def test_very_many_due_in_one_second_end_once_each(
         ]
         for thread in threads:
             thread.start()
-        until(lambda: ended(bridges[0]) == MANY, 60 if not FULL else 900)
+        until(lambda: ended(bridges[0]) == MANY, 60 if not FULL else 3600)
         took = time.monotonic() - began
         for bridge in bridges:
             bridge.worker.stop()
@@ -124,7 +124,8 @@ def test_very_many_due_in_one_second_end_once_each(
     assert max(panel.terminations.values()) == 1
     assert panel.count("ModuleTerminate") == MANY
     assert panel.refused == []
-    assert lists < MANY * pages
+    # A long list is read once for all that wait for it, not once for each.
+    assert lists <= MANY * pages / (4 if FULL else 1)
 
 
 def ended(bridge: wiring.Bridge) -> int:

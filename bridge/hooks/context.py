@@ -190,7 +190,6 @@ class Context:
     seen: dict[str, Any] = field(default_factory=dict)
     client_id: int | None = None
     group_key: str | None = None
-    grouped: bool = False
     preview: bool = False
 
     @property

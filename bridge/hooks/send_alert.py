@@ -120,7 +120,7 @@ def _wait_for_the_morning(ctx: Context) -> None:
 
 def _others(ctx: Context, group_after: int) -> list[dict[str, Any]]:
     """Take along the alerts of this rule that wait for this client too."""
-    if ctx.group_key is None:
+    if not ctx.group_key:
         return []
     return ctx.book.take_group(group_after)
 

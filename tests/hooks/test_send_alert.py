@@ -235,6 +235,43 @@ def test_a_group_that_missed_its_morning_waits_for_the_next(kit: Kit) -> None:
     assert len(kit.sent) == 1
 
 
+def morning(kit: Kit) -> None:
+    kit.clock.set(kit.clock.at(date(2026, 11, 3), 8))
+    kit.work()
+
+
+def test_one_of_a_group_that_cannot_be_told_does_not_silence_the_others(
+    kit: Kit,
+) -> None:
+    night(kit)
+    ids = [bill(kit, ANA) for _ in range(5)]
+    kit.work()
+    del kit.world.invoices[ids[2]]
+    morning(kit)
+
+    states = sorted(row.state for row in rows(kit.bridge.store, tables.jobs))
+    assert len(kit.sent) == 4
+    assert states == ["done"] * 5 + ["parked"]  # staff were told of the parked one
+    assert len(staff_lines(kit)) == 1
+
+
+def test_one_whose_condition_holds_no_more_in_the_morning_is_left_out(
+    kit: Kit,
+) -> None:
+    night(kit)
+    ids = [bill(kit, ANA) for _ in range(6)]
+    kit.work()
+    kit.world.invoice(ids[1]).items.clear()  # nothing is to be paid any more
+    kit.world.invoice(ids[0]).items.clear()
+    morning(kit)
+
+    states = sorted(row.state for row in rows(kit.bridge.store, tables.jobs))
+    told = " ".join(message["text"] for message in kit.sent)
+    assert states == ["done"] * 4 + ["skipped"] * 2
+    assert all(f"factura {number} " in told for number in ids[2:])
+    assert not any(f"factura {number} " in told for number in ids[:2])
+
+
 def test_a_group_is_sent_again_as_a_whole_if_the_provider_refuses_it_once(
     kit: Kit, bridge_for: Callable[..., wiring.Bridge]
 ) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Kit
@@ -223,6 +224,45 @@ def test_two_deliveries_of_one_payment_at_once_change_the_plan_once(
     assert kit.panel.package_changes == {ANNUAL: 1}
     assert upgrade(kit, ANNUAL).state == "done"
     assert texts(kit).count("upgrade_done") == 1
+
+
+class WhileItLooks:
+    """A panel during whose answer about the service something else happens."""
+
+    def __init__(self, panel: Any, happens: Callable[[], object]) -> None:
+        self._panel = panel
+        self._happens: list[Callable[[], object]] = [happens]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._panel, name)
+
+    def service(self, number: int) -> Any:
+        """Answer what was so before it happened."""
+        found = self._panel.service(number)
+        for happens in [self._happens.pop()] if self._happens else []:
+            happens()
+        return found
+
+
+def test_a_second_delivery_that_overtakes_the_first_changes_nothing_twice(
+    ordering: Ordering, bridge_for: Callable[..., wiring.Bridge]
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    other = bridge_for(config_dir=kit.bridge.settings.config_dir)
+    invoice = invoice_of(kit)
+    with kit.world.muted():
+        kit.world.pay_invoice(invoice.id)
+    for _ in range(2):
+        kit.world.fire("InvoicePaid", {"invoiceid": invoice.id}, "client")
+    kit.flush()
+    bench = kit.bridge.bench
+    bench.panel = WhileItLooks(bench.panel, other.worker.drain)  # type: ignore[assignment]
+    kit.bridge.worker.drain()
+    kit.advance(minutes=1)
+
+    assert kit.panel.count("UpdateClientProduct") == 1
+    assert kit.panel.package_changes == {ANNUAL: 1}
+    assert upgrade(kit, ANNUAL).state == "done"
 
 
 def test_a_late_second_delivery_does_not_open_a_finished_upgrade_again(

@@ -43,13 +43,21 @@ def test_the_migrations_make_what_the_program_expects(database_url: str) -> None
 
 
 def test_a_newer_schema_is_refused(database_url: str) -> None:
-    engine = sa.create_engine(database_url)
-    with engine.begin() as db:
-        db.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    engine.dispose()
-
+    written_by(database_url, "9999")
     with pytest.raises(StoreUnusable, match="newer than this program"):
         schema.migrate(database_url)
+    written_by(database_url, schema.newest())
+
+    assert schema.current(database_url) == schema.newest()
+
+
+def written_by(url: str, version: str) -> None:
+    """Say in the store that it is of that version."""
+    engine = sa.create_engine(url)
+    with engine.begin() as db:
+        change = sa.text("UPDATE alembic_version SET version_num = :version")
+        db.execute(change, {"version": version})
+    engine.dispose()
 
 
 def filled(path: Path) -> str:

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,11 @@ def backup(file: Path) -> None:
     if file.exists():
         raise click.ClickException(f"{file} exists already; it is not overwritten.")
     os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
-    with sqlite3.connect(source) as origin, sqlite3.connect(file) as copy:
+    # A connection's own `with` ends a transaction and leaves it open.
+    with (
+        closing(sqlite3.connect(source)) as origin,
+        closing(sqlite3.connect(file)) as copy,
+    ):
         origin.backup(copy)
         fine = copy.execute("PRAGMA integrity_check").fetchone()[0]
     if fine != "ok":

@@ -130,7 +130,8 @@ def messages(file: Path, count: int) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     while len(found) < count and datetime.now(UTC) < until:
         if file.exists():
-            found = [json.loads(line) for line in file.read_text().splitlines()]
+            whole = file.read_bytes().rpartition(b"\n")[0]
+            found = [json.loads(line) for line in whole.splitlines()]
         waiting.wait(0.02)
     return found
 

@@ -72,8 +72,12 @@ class Tape:
         """Do nothing: nothing is held back."""
 
     def messages(self, file: Path) -> list[Sent]:
-        """Return what stands in *file*, a line each, since this was asked last."""
-        lines = file.read_text("utf-8").splitlines() if file.exists() else []
+        """Return what stands in *file*, a line each, since this was asked last.
+
+        The provider may be at work on the last line: it counts when it has its end.
+        """
+        written = file.read_bytes() if file.exists() else b""
+        lines = written.decode("utf-8", "ignore").split("\n")[:-1]
         new = list(zip(lines, self._bubbles, strict=False))[self._told :]
         self._told += len(new)
         return [_sent(line, bubble) for line, bubble in new]

@@ -111,12 +111,15 @@ def restart(play: Play) -> None:
     before = len(play.sent)
     gate, usual = Gate(_ANSWERED), play.panel.sleep
     play.panel.sleep, play.panel.latency = gate, 0.001
-    play.outbox.flush()
-    wait_for(lambda: bool(play.collect()), play.patience)
-    early = len(play.sent) - before
-    gate.open()
-    play.hands.restart()
-    play.panel.sleep, play.panel.latency = usual, 0.0
+    try:
+        play.outbox.flush()
+        wait_for(lambda: bool(play.collect()), play.patience)
+        early = len(play.sent) - before
+        gate.open()
+        play.hands.restart()
+    finally:  # a step that breaks off leaves no panel that holds every call
+        gate.open()
+        play.panel.sleep, play.panel.latency = usual, 0.0
     play.tell(
         f"se reinicia con {early} de 16 mensajes enviados",
         f"it is restarted with {early} of 16 messages sent",

@@ -16,6 +16,7 @@ import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -510,6 +511,20 @@ def test_a_locked_store_is_503_within_five_seconds_and_then_works(kit, post):
     assert kit.events() == []
     assert counted(kit, "503") == 1
     assert post().status_code == 202
+
+
+def test_many_at_once_at_a_locked_store_are_all_answered_in_five_seconds(kit, post):
+    def send(number: int) -> tuple[int, float]:
+        began = time.monotonic()
+        status = post(id=f"msg_{number}").status_code
+        return status, time.monotonic() - began
+
+    with locked(kit.bridge.store.url), ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(send, range(48)))
+
+    assert {status for status, _ in answers} == {503}
+    assert max(took for _, took in answers) < 5
+    assert kit.events() == []
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 #: How long a write may wait for its commit, in seconds (the door's answer).
 PATIENCE = 4.5
+#: How much longer for one that is being written just then.
+_GRACE = 0.3
 _BATCH = 256
 _STOP: Any = object()
 
@@ -77,7 +79,8 @@ class Store:
     ) -> T:
         """Run *function* in a transaction and return its value, durably kept.
 
-        Raises StoreUnavailable when it cannot be kept within *patience* seconds.
+        Raises StoreUnavailable when it cannot be kept within *patience* seconds;
+        in the rare case that it was being written just then, it may be kept still.
         """
         future = self.submit(function)
         try:
@@ -86,17 +89,21 @@ class Store:
             if future.cancel():
                 raise StoreUnavailable("the store is busy") from error
         try:
-            return future.result(patience)
+            return future.result(_GRACE)
         except FutureTimeout as error:
             raise StoreUnavailable("the store does not answer") from error
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Lend a connection for reading; raises StoreUnavailable."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
         try:
             with self._reading.connect() as db:
                 yield db
-        except sa.exc.OperationalError as error:
+        except (sa.exc.DatabaseError, sa.exc.TimeoutError) as error:
+            if not _absent(error):
+                raise
             raise StoreUnavailable(_plain(error)) from error
 
     def backlog(self) -> int:
@@ -163,25 +170,31 @@ class Store:
         return results
 
 
-#: PostgreSQL's words for one statement that lost a race or took too long.
-_OF_ONE = frozenset({"40001", "40P01", "55P03", "57014"})
+#: PostgreSQL's words for one statement that lost a race. A lock or a statement that
+#: took too long is not among them: the rest of the batch would wait as long again.
+_OF_ONE = frozenset({"40001", "40P01"})
 
 
 def _absent(error: Exception) -> bool:
     """Whether trying one by one is of no use: it is the database that fails."""
+    if isinstance(error, sa.exc.TimeoutError):  # no connection became free
+        return True
+    if type(error) is sa.exc.DatabaseError:  # SQLite: a damaged file
+        return True
     if not isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
         return False
     return getattr(error.orig, "sqlstate", None) not in _OF_ONE
 
 
 def _named(error: Exception) -> Exception:
-    if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
-        named = StoreUnavailable(_plain(error))
-        named.__cause__ = error
-        return named
-    return error
+    if not _absent(error) and not isinstance(error, sa.exc.OperationalError):
+        return error
+    named = StoreUnavailable(_plain(error))
+    named.__cause__ = error
+    return named
 
 
-def _plain(error: sa.exc.DBAPIError) -> str:
+def _plain(error: Exception) -> str:
     """Return the database's own words: no statement, no values."""
-    return str(error.orig).strip().split("\n", 1)[0][:200]
+    said = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    return str(said).strip().split("\n", 1)[0][:200]

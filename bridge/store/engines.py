@@ -9,10 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
-#: How long SQLite waits for another process's lock, in milliseconds.
-BUSY_MS = 3000
+#: How long a statement waits for another process's lock, in milliseconds. Twice
+#: that is less than the door has for its answer: a delivery may have to wait for
+#: the batch before its own to give up.
+BUSY_MS = 2000
 _POSTGRES_OPTIONS = (
-    "-c synchronous_commit=on -c statement_timeout=15000 -c lock_timeout=4000 "
+    f"-c synchronous_commit=on -c statement_timeout=15000 -c lock_timeout={BUSY_MS} "
     "-c idle_in_transaction_session_timeout=60000"
 )
 
@@ -46,6 +48,7 @@ def _sqlite(url: str, size: int, begin: str) -> sa.Engine:
         poolclass=sa.QueuePool,
         pool_size=size,
         max_overflow=16,
+        pool_timeout=2,
         connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000},
     )
 
@@ -79,6 +82,6 @@ def _postgres(url: str, size: int) -> sa.Engine:
         pool_size=size,
         max_overflow=16,
         pool_pre_ping=True,
-        pool_timeout=4,
-        connect_args={"connect_timeout": 4, "options": _POSTGRES_OPTIONS},
+        pool_timeout=2,
+        connect_args={"connect_timeout": 2, "options": _POSTGRES_OPTIONS},
     )

@@ -38,7 +38,7 @@ class Decider:
     seconds: float = 2.0
     panel: Callable[[float], Panel] | None = None
     _pool: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(16, thread_name_prefix="decide")
+        default_factory=lambda: ThreadPoolExecutor(64, thread_name_prefix="decide")
     )
 
     def decide(self, accepted: Accepted, now: datetime) -> Answer | None:

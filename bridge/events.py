@@ -255,6 +255,8 @@ def clean(text: str) -> str:
 
     Nothing is just left out: "1", NUL, "1" must not become the id 11.
     """
+    if text.isascii() and text.isprintable():
+        return text
     text = text.encode("utf-8", "replace").decode("utf-8")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _CONTROL.sub("\ufffd", text)
@@ -309,5 +311,9 @@ def _context(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _only(row: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    pairs = ((name, _scalar(row.get(name), "any")) for name in names)
-    return {name: value for name, value in pairs if value is not None}
+    kept = {}
+    for name in names:
+        value = _scalar(row.get(name), "any")
+        if value is not None:
+            kept[name] = value
+    return kept

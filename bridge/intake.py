@@ -77,7 +77,7 @@ def receive(panel: str) -> ResponseReturnValue:
     try:
         delivery = _verified(door, panel, now)
         accepted = _read(delivery, panel, read_body(delivery.body), now)
-        status = door.store.write(lambda db: inbox.put(db, accepted, now))
+        status = door.store.write_each(inbox.put_each, (accepted, now))
     except Refused as error:
         return refuse(door, error, now)
     except StoreUnavailable as error:

@@ -299,11 +299,15 @@ def keep(
         outbox.withdraw(db, [key], reason, now)
     new = [_new_job(entry, job) for entry in ctx.effects.later]
     outbox.put(db, new, now)
-    for sent in getattr(ctx.post, "sent", []):
-        row = dict(sent)
-        key = row.pop("key")
-        row |= {"job_key": job.key, "event_id": job.event_id, "created_at": now}
-        book.keep(db, "messages", key, row, now)
+    if rows := messages_of(ctx, job, now):
+        book.sent(db, rows)
+
+
+def messages_of(ctx: Context | None, job: Job, now: datetime) -> list[dict[str, Any]]:
+    """Return what went out for a job, as rows."""
+    about = {"job_key": job.key, "event_id": job.event_id, "created_at": now}
+    sent = getattr(ctx.post, "sent", []) if ctx is not None else []
+    return [row | about for row in sent]
 
 
 def _new_job(entry: dict[str, Any], parent: Job) -> NewJob:

@@ -52,7 +52,7 @@ class Server:
     Raises ConfigError where the address cannot be listened on.
     """
 
-    def __init__(self, app: Flask, host: str, port: int, threads: int = 16) -> None:
+    def __init__(self, app: Flask, host: str, port: int, threads: int = 64) -> None:
         self._inside = 0
         self._stopped = False
         self._lock = threading.Lock()

@@ -128,7 +128,7 @@ def build(
     """
     live = LiveMap(settings.config_dir, on_change=_say)
     schema.migrate(settings.database_url)
-    store = Store(settings.database_url, readers=8, watch=watch)
+    store = Store(settings.database_url, readers=32, watch=watch)
     transport = Transport(
         pool=settings.workers + 16, total=settings.whmcs_timeout, version=__version__
     )

@@ -24,10 +24,10 @@ from bridge.errors import (
 from bridge.events import Event
 from bridge.hooks import actions
 from bridge.hooks.context import Context
-from bridge.ledger import keep, show_parked
+from bridge.ledger import keep, messages_of, show_parked
 from bridge.preparing import ACTING_LEASE, Bench
 from bridge.retries import each_alone, not_kept, result_of, unforeseen
-from bridge.store import inbox, outbox, reports
+from bridge.store import OneByOne, book, inbox, outbox, reports
 from bridge.store.outbox import Finish, Job
 
 log = structlog.get_logger("worker")
@@ -38,6 +38,8 @@ DEATHS = 3
 #: Acting pauses while the clock shows so much less than the newest row.
 BEHIND = timedelta(minutes=5)
 _CLAIMED = 64
+#: The shortest time between two claims, in seconds.
+_ROUND = 0.01
 
 
 @dataclass
@@ -62,6 +64,8 @@ class Worker:
                 self.wake.clear()
                 if not self._round():
                     self.wake.wait(poll)
+                # What comes within one of these is claimed in one transaction.
+                self._stop.wait(_ROUND)
         finally:
             self._pool.shutdown(wait=True)
 
@@ -199,7 +203,7 @@ class Worker:
         now = self.bench.now()
         job = jobs[0]
         event = events.get(job.event_id) if job.event_id else None
-        structlog.contextvars.bind_contextvars(event=job.event_id, job=job.key)
+        structlog.contextvars.bind_contextvars(event_id=job.event_id, job=job.key)
         ctx: Context | None = None
         members = list(jobs[1:])
         once = ""
@@ -280,26 +284,10 @@ class Worker:
         once: str,
     ) -> None:
         now = self.bench.now()
-
-        def record(db: sa.Connection) -> bool:
-            if not outbox.finish(db, job, finish, now):
-                return False
-            for member in members:
-                outbox.finish(db, member, _together(finish, job), now)
-            if ctx is not None:
-                keep(db, ctx, job, finish, now)
-            for one in [job, *members] if finish.state == "done" else []:
-                outbox.put(db, dispatch.next_step(one, now, finish.outcome), now)
-            if finish.state == "parked":
-                show_parked(db, job, finish, now)
-            if finish.state == "parked" and job.action not in _TELLS:
-                tell = self.bench.tell_staff(job, finish, ctx, now, once)
-                outbox.put(db, [tell], now)
-            return True
-
+        outcome = _Outcome(self.bench, job, members, ctx, finish, once, now)
         for _ in range(3):
             try:
-                if not self.bench.store.write(record, 10.0):
+                if not self.bench.store.write_each(_keep_each, outcome, 10.0):
                     log.warning("the claim was lost: another worker goes on")
                 return
             except StoreUnavailable as error:
@@ -315,6 +303,62 @@ class Worker:
 
 
 _TELLS = ("log_activity", "open_ticket")
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What a job came to, with all that is to be kept of it in one transaction."""
+
+    bench: Bench
+    job: Job
+    members: list[Job]
+    ctx: Context | None
+    finish: Finish
+    once: str
+    now: datetime
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing but the outcome and its messages is to be written."""
+        if self.finish.state not in ("done", "skipped") or self.finish.run_at:
+            return False
+        effects = self.ctx.effects if self.ctx is not None else None
+        more = effects and (
+            effects.rows or effects.moves or effects.withdraws or effects.later
+        )
+        return not (more or self.members or self.job.steps)
+
+
+def _keep_each(db: sa.Connection, outcomes: list[_Outcome]) -> list[bool]:
+    """Keep outcomes; each is false when the claim was lost."""
+    plain = [one for one in outcomes if one.plain]
+    if len(plain) < 2:
+        return [_keep(db, one) for one in outcomes]
+    finished = [(one.job, one.finish, one.now) for one in plain]
+    if not outbox.finish_each(db, finished):
+        raise OneByOne
+    rows = [row for one in plain for row in messages_of(one.ctx, one.job, one.now)]
+    if rows:
+        book.sent(db, rows)
+    return [one.plain or _keep(db, one) for one in outcomes]
+
+
+def _keep(db: sa.Connection, one: _Outcome) -> bool:
+    job, ctx, finish, now = one.job, one.ctx, one.finish, one.now
+    if not outbox.finish(db, job, finish, now):
+        return False
+    for member in one.members:
+        outbox.finish(db, member, _together(finish, job), now)
+    if ctx is not None:
+        keep(db, ctx, job, finish, now)
+    for done in [job, *one.members] if finish.state == "done" else []:
+        outbox.put(db, dispatch.next_step(done, now, finish.outcome), now)
+    if finish.state == "parked":
+        show_parked(db, job, finish, now)
+    if finish.state == "parked" and job.action not in _TELLS:
+        tell = one.bench.tell_staff(job, finish, ctx, now, one.once)
+        outbox.put(db, [tell], now)
+    return True
 
 
 def _known(action: Any) -> set[str]:

@@ -29,11 +29,20 @@ _BATCH = 256
 _STOP: Any = object()
 
 
-class _Write(Generic[T]):
-    __slots__ = ("function", "future")
+class OneByOne(Exception):
+    """What was to be written together must be written each by itself."""
 
-    def __init__(self, function: Callable[[sa.Connection], T]) -> None:
+
+class _Write(Generic[T]):
+    """One call of *function*, with what else of the moment is for the same one."""
+
+    __slots__ = ("function", "future", "item")
+
+    def __init__(
+        self, function: Callable[[sa.Connection, list[Any]], list[T]], item: Any
+    ) -> None:
         self.function = function
+        self.item = item
         self.future: Future[T] = Future()
 
 
@@ -68,9 +77,14 @@ class Store:
         twice (a batch that fails is run again one by one) and must only touch
         its connection.
         """
+        return self._submit(lambda db, _: [function(db)], None)
+
+    def _submit(
+        self, function: Callable[[sa.Connection, list[Any]], list[T]], item: Any
+    ) -> Future[T]:
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        write = _Write(function)
+        write = _Write(function, item)
         self._queue.put(write)
         return write.future
 
@@ -82,16 +96,20 @@ class Store:
         Raises StoreUnavailable when it cannot be kept within *patience* seconds;
         in the rare case that it was being written just then, it may be kept still.
         """
-        future = self.submit(function)
-        try:
-            return future.result(patience)
-        except FutureTimeout as error:
-            if future.cancel():
-                raise StoreUnavailable("the store is busy") from error
-        try:
-            return future.result(_GRACE)
-        except FutureTimeout as error:
-            raise StoreUnavailable("the store does not answer") from error
+        return _result(self.submit(function), patience)
+
+    def write_each(
+        self,
+        function: Callable[[sa.Connection, list[Any]], list[T]],
+        item: Any,
+        patience: float = PATIENCE,
+    ) -> T:
+        """As `write`, for what comes often: *function* gets all items of the moment.
+
+        It returns one value for each, in their order, and may raise OneByOne to be
+        called again for each alone. Raises StoreUnavailable.
+        """
+        return _result(self._submit(function, item), patience)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -147,7 +165,7 @@ class Store:
 
     def _commit(self, batch: list[_Write[Any]]) -> None:
         try:
-            results = self._together([write.function for write in batch])
+            results = self._together(batch)
         except Exception as error:
             if len(batch) > 1 and not _absent(error):
                 for write in batch:
@@ -159,15 +177,40 @@ class Store:
         for write, result in zip(batch, results, strict=True):
             write.future.set_result(result)
 
-    def _together(self, functions: list[Callable[[sa.Connection], Any]]) -> list[Any]:
+    def _together(self, batch: list[_Write[Any]]) -> list[Any]:
         with self._writing.connect() as db, db.begin() as transaction:
-            results = [function(db) for function in functions]
+            results = _run(db, batch)
             if self._watch is None:
                 return results
             self._watch("before commit")
             transaction.commit()
             self._watch("after commit")
         return results
+
+
+def _result(future: Future[T], patience: float) -> T:
+    try:
+        return future.result(patience)
+    except FutureTimeout as error:
+        if future.cancel():
+            raise StoreUnavailable("the store is busy") from error
+    try:
+        return future.result(_GRACE)
+    except FutureTimeout as error:
+        raise StoreUnavailable("the store does not answer") from error
+
+
+def _run(db: sa.Connection, batch: list[_Write[Any]]) -> list[Any]:
+    """Call each function once, with all that is for it, in the order of their first."""
+    places: dict[Any, list[int]] = {}
+    for place, write in enumerate(batch):
+        places.setdefault(write.function, []).append(place)
+    results: list[Any] = [None] * len(batch)
+    for function, its in places.items():
+        found = function(db, [batch[place].item for place in its])
+        for place, value in zip(its, found, strict=True):
+            results[place] = value
+    return results
 
 
 #: PostgreSQL's words for one statement that lost a race. A lock or a statement that

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,10 +58,26 @@ def keep(
     new = stamped | {column: key}
     if table in _STAMPED:
         new.setdefault("created_at", now)
-    statement = insert(db, kept).on_conflict_do_nothing().values(new)
+    statement = insert(db.dialect.name, kept).on_conflict_do_nothing().values(new)
     made = db.execute(statement.returning(kept.c[column])).first()
     if was is not None and made is None:
         raise StaleRow(f"{table} {key} is there already, or another open one")
+
+
+def sent(db: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep messages that went out, whole rows; one that is known is written anew."""
+    db.execute(_sent(db.dialect.name), rows)
+
+
+@cache
+def _sent(dialect: str) -> Any:
+    statement = insert(dialect, messages)
+    again = {
+        column.name: statement.excluded[column.name]
+        for column in messages.c
+        if column.name != "key"
+    }
+    return statement.on_conflict_do_update(index_elements=["key"], set_=again)
 
 
 def cancellation(db: sa.Connection, key: str) -> Any:
@@ -175,7 +192,7 @@ def reserve(
     None) when staff decide, ("over", None) when it was withdrawn meanwhile. The
     lock row makes the count hold for any number of workers.
     """
-    statement = insert(db, marks).on_conflict_do_update(
+    statement = insert(db.dialect.name, marks).on_conflict_do_update(
         index_elements=["name"], set_={"at": now}
     )
     db.execute(statement.values(name="caps", at=now, detail={}))
@@ -240,7 +257,7 @@ def note(
 
 def mark(db: sa.Connection, name: str, now: datetime, **detail: Any) -> None:
     """Set a named mark: a heartbeat, a lease, a halt."""
-    statement = insert(db, marks).values(name=name, at=now, detail=detail)
+    statement = insert(db.dialect.name, marks).values(name=name, at=now, detail=detail)
     db.execute(
         statement.on_conflict_do_update(
             index_elements=["name"], set_={"at": now, "detail": detail}
@@ -256,7 +273,7 @@ def marked(db: sa.Connection, name: str) -> tuple[datetime, dict[str, Any]] | No
 
 def lead(db: sa.Connection, who: str, now: datetime, lease: timedelta) -> bool:
     """Take or keep the leader's lease; false while another holds it."""
-    statement = insert(db, marks).values(
+    statement = insert(db.dialect.name, marks).values(
         name="leader", at=now + lease, detail={"who": who}
     )
     mine = sa.or_(marks.c.at <= now, sa.cast(marks.c.detail, sa.Text).contains(who))

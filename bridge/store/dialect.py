@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 
-def insert(db: sa.Connection, table: sa.Table) -> Any:
-    """Return an INSERT that knows ON CONFLICT on either database."""
-    if db.dialect.name == "postgresql":
+def insert(dialect: str, table: sa.Table) -> Any:
+    """Return an INSERT that knows ON CONFLICT on the database of that name."""
+    if dialect == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
 

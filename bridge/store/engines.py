@@ -13,6 +13,8 @@ from sqlalchemy import event
 #: that is less than the door has for its answer: a delivery may have to wait for
 #: the batch before its own to give up.
 BUSY_MS = 2000
+#: A server takes 100 connections as it is shipped; several processes share them.
+_POSTGRES_READERS = 16
 _POSTGRES_OPTIONS = (
     f"-c synchronous_commit=on -c statement_timeout=15000 -c lock_timeout={BUSY_MS} "
     "-c idle_in_transaction_session_timeout=60000"
@@ -21,12 +23,16 @@ _POSTGRES_OPTIONS = (
 
 def writer(url: str, size: int) -> sa.Engine:
     """Return the engine that writes; on SQLite its transactions begin IMMEDIATE."""
-    return _sqlite(url, size, "BEGIN IMMEDIATE") if _is(url) else _postgres(url, size)
+    if _is(url):
+        return _sqlite(url, size, "BEGIN IMMEDIATE", cache_kib=8000)
+    return _postgres(url, size)
 
 
 def reader(url: str, size: int) -> sa.Engine:
     """Return the engine that reads."""
-    return _sqlite(url, size, "BEGIN") if _is(url) else _postgres(url, size)
+    if _is(url):
+        return _sqlite(url, size, "BEGIN", cache_kib=1000)
+    return _postgres(url, min(size, _POSTGRES_READERS))
 
 
 def file_of(url: str) -> Path | None:
@@ -38,7 +44,7 @@ def _is(url: str) -> bool:
     return url.startswith("sqlite")
 
 
-def _sqlite(url: str, size: int, begin: str) -> sa.Engine:
+def _sqlite(url: str, size: int, begin: str, cache_kib: int) -> sa.Engine:
     path = file_of(url)
     if path is not None and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +53,7 @@ def _sqlite(url: str, size: int, begin: str) -> sa.Engine:
         url,
         poolclass=sa.QueuePool,
         pool_size=size,
-        max_overflow=16,
+        max_overflow=32,
         pool_timeout=2,
         connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000},
     )
@@ -63,7 +69,7 @@ def _sqlite(url: str, size: int, begin: str) -> sa.Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            "cache_size=-8000",
+            f"cache_size=-{cache_kib}",
             "temp_store=MEMORY",
         ):
             cursor.execute(f"PRAGMA {pragma}")
@@ -80,7 +86,7 @@ def _postgres(url: str, size: int) -> sa.Engine:
     return sa.create_engine(
         url,
         pool_size=size,
-        max_overflow=16,
+        max_overflow=4,
         pool_pre_ping=True,
         pool_timeout=2,
         connect_args={"connect_timeout": 2, "options": _POSTGRES_OPTIONS},

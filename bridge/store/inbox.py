@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,9 +35,26 @@ class Accepted:
 
 def put(db: sa.Connection, delivery: Accepted, now: datetime) -> str:
     """Keep a delivery; return accepted, duplicate or conflict (another body)."""
-    kept = db.execute(_insert(db), _row(delivery, now)).first()
-    if kept is not None:
-        return ACCEPTED
+    return put_each(db, [(delivery, now)])[0]
+
+
+def put_each(
+    db: sa.Connection, deliveries: Sequence[tuple[Accepted, datetime]]
+) -> list[str]:
+    """Keep deliveries with one statement; return what became of each, in order."""
+    rows = [_row(delivery, now) for delivery, now in deliveries]
+    kept = set(db.execute(_insert(db.dialect.name), rows).scalars())
+    found = []
+    for delivery, _ in deliveries:
+        if delivery.id in kept:
+            kept.remove(delivery.id)
+            found.append(ACCEPTED)
+        else:
+            found.append(_known(db, delivery))
+    return found
+
+
+def _known(db: sa.Connection, delivery: Accepted) -> str:
     query = sa.select(events.c.digest).where(events.c.id == delivery.id)
     if db.execute(query).scalar_one() == delivery.digest:
         return DUPLICATE
@@ -45,9 +63,27 @@ def put(db: sa.Connection, delivery: Accepted, now: datetime) -> str:
     return CONFLICT
 
 
-def _insert(db: sa.Connection) -> Any:
-    statement = insert(db, events).on_conflict_do_nothing(index_elements=["id"])
-    return statement.returning(events.c.seq)
+@cache
+def _insert(dialect: str) -> Any:
+    statement = insert(dialect, events).on_conflict_do_nothing(index_elements=["id"])
+    return statement.returning(events.c.id)
+
+
+_UNMATCHED = (
+    sa.select(events)
+    .where(among(events.c.state, "new"))
+    .order_by(events.c.seq)
+    .limit(sa.bindparam("most"))
+)
+_MATCHED = (
+    sa.update(events)
+    .where(events.c.seq == sa.bindparam("row"))
+    .values(
+        state=sa.bindparam("to_state"),
+        reason=sa.bindparam("why"),
+        map_version=sa.bindparam("version"),
+    )
+)
 
 
 def _row(delivery: Accepted, now: datetime) -> dict[str, Any]:
@@ -79,9 +115,8 @@ def answer_of(db: sa.Connection, id: str) -> tuple[str, dict[str, Any] | None] |
 
 def unmatched(db: sa.Connection, limit: int) -> list[Event]:
     """Return the oldest events that no map was asked about yet, locked for us."""
-    query = sa.select(events).where(among(events.c.state, "new"))
-    query = skip_locked(db, query.order_by(events.c.seq).limit(limit))
-    return [event_of(row) for row in db.execute(query)]
+    query = skip_locked(db, _UNMATCHED)
+    return [event_of(row) for row in db.execute(query, {"most": limit})]
 
 
 def matched(
@@ -90,16 +125,9 @@ def matched(
     """Record what became of events: (seq, state, reason) and the map that decided."""
     if not rows:
         return
-    change = sa.update(events).where(events.c.seq == sa.bindparam("row"))
-    change = change.values(
-        state=sa.bindparam("to_state"),
-        reason=sa.bindparam("why"),
-        map_version=version,
-    )
-    db.execute(
-        change,
-        [{"row": seq, "to_state": state, "why": why} for seq, state, why in rows],
-    )
+    names = ("row", "to_state", "why", "version")
+    values = [dict(zip(names, (*row, version), strict=True)) for row in rows]
+    db.execute(_MATCHED, values)
 
 
 def get(db: sa.Connection, id: str) -> Event | None:

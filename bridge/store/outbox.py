@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -70,6 +71,67 @@ class Finish:
 
 
 _JOB = tuple(jobs.c[name] for name in Job.__dataclass_fields__)
+#: Twice in a row nobody finished them: one of them may end the process.
+_suspect = sa.and_(jobs.c.state == "running", jobs.c.deaths > 0)
+
+
+def _due(acts: bool, *more: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return (
+        sa.select(jobs.c.key)
+        .where(
+            jobs.c.acts == acts,
+            among(jobs.c.state, "waiting", "running"),
+            jobs.c.run_at <= sa.bindparam("now", type_=jobs.c.run_at.type),
+            *more,
+        )
+        .order_by(jobs.c.run_at)
+        .limit(sa.bindparam("most"))
+    )
+
+
+def _new(column: sa.Column[Any]) -> Any:
+    return sa.bindparam(f"new_{column.name}", type_=column.type)
+
+
+# Built once: at hundreds of jobs a second, building them costs more than the database.
+_DUE = {
+    (acts, urgent): _due(acts, jobs.c.urgent == urgent, ~_suspect)
+    for acts in (True, False)
+    for urgent in (True, False)
+}
+_SUSPECT = {
+    acts: _due(acts, jobs.c.urgent.in_((True, False)), _suspect)
+    for acts in (True, False)
+}
+_TAKE = (
+    sa.update(jobs)
+    .where(jobs.c.key.in_(sa.bindparam("keys", expanding=True)))
+    .values(
+        state="running",
+        run_at=sa.bindparam("until", type_=jobs.c.run_at.type),
+        epoch=jobs.c.epoch + 1,
+        attempts=jobs.c.attempts + 1,
+        deaths=sa.case((jobs.c.state == "running", jobs.c.deaths + 1), else_=0),
+    )
+    .returning(*_JOB)
+)
+_CHANGED = ("state", "reason", "outcome", "run_at", "finished_at", "attempts")
+_FINISH = (
+    sa.update(jobs)
+    .where(
+        jobs.c.key == sa.bindparam("my_key"),
+        jobs.c.epoch == sa.bindparam("my_epoch"),
+        jobs.c.state == "running",
+    )
+    .values(
+        {name: _new(jobs.c[name]) for name in _CHANGED}
+        | {
+            name: sa.func.coalesce(_new(jobs.c[name]), jobs.c[name])
+            for name in ("client_id", "group_key")
+        }
+    )
+)
+_TRY = sa.insert(attempts)
 
 
 def put(db: sa.Connection, new: Sequence[NewJob], now: datetime) -> None:
@@ -79,7 +141,12 @@ def put(db: sa.Connection, new: Sequence[NewJob], now: datetime) -> None:
     """
     if not new:
         return
-    statement = insert(db, jobs)
+    db.execute(_insert(db.dialect.name), [_row(job, now) for job in new])
+
+
+@cache
+def _insert(dialect: str) -> Any:
+    statement = insert(dialect, jobs)
     fresh = statement.excluded
     again = {
         "state": "waiting",
@@ -89,10 +156,9 @@ def put(db: sa.Connection, new: Sequence[NewJob], now: datetime) -> None:
         "attempts": 0,
         "finished_at": None,
     }
-    statement = statement.on_conflict_do_update(
+    return statement.on_conflict_do_update(
         index_elements=["key"], set_=again, where=jobs.c.state == "rehearsed"
     )
-    db.execute(statement, [_row(job, now) for job in new])
 
 
 def _row(job: NewJob, now: datetime) -> dict[str, Any]:
@@ -136,24 +202,9 @@ def _claim(
     urgent: bool,
     limit: int,
 ) -> list[Job]:
-    due = (
-        sa.select(jobs.c.key)
-        .where(
-            jobs.c.acts == acts,
-            jobs.c.urgent == urgent,
-            among(jobs.c.state, "waiting", "running"),
-            jobs.c.run_at <= now,
-            ~_suspect,
-        )
-        .order_by(jobs.c.run_at)
-        .limit(limit)
-    )
-    keys = db.execute(skip_locked(db, due)).scalars().all()
+    due = skip_locked(db, _DUE[acts, urgent])
+    keys = db.execute(due, {"now": now, "most": limit}).scalars().all()
     return _take(db, keys, now + lease)
-
-
-#: Twice in a row nobody finished them: one of them may end the process.
-_suspect = sa.and_(jobs.c.state == "running", jobs.c.deaths > 0)
 
 
 def claim_suspect(
@@ -163,31 +214,16 @@ def claim_suspect(
 
     Such jobs are run one at a time, so that the one to blame takes no others along.
     """
-    due = sa.select(jobs.c.key).where(
-        jobs.c.acts == acts,
-        jobs.c.urgent.in_((True, False)),
-        among(jobs.c.state, "waiting", "running"),
-        jobs.c.run_at <= now,
-        _suspect,
-    )
-    due = due.order_by(jobs.c.run_at).limit(1)
-    keys = db.execute(skip_locked(db, due)).scalars().all()
+    due = skip_locked(db, _SUSPECT[acts])
+    keys = db.execute(due, {"now": now, "most": 1}).scalars().all()
     return _take(db, keys, now + lease)
 
 
 def _take(db: sa.Connection, keys: Sequence[str], until: datetime) -> list[Job]:
     if not keys:
         return []
-    change = sa.update(jobs).where(jobs.c.key.in_(keys))
-    change = change.values(
-        state="running",
-        run_at=until,
-        epoch=jobs.c.epoch + 1,
-        attempts=jobs.c.attempts + 1,
-        deaths=sa.case((jobs.c.state == "running", jobs.c.deaths + 1), else_=0),
-    )
-    rows = db.execute(change.returning(*_JOB))
-    return sorted((Job(**row._mapping) for row in rows), key=lambda job: job.due_at)
+    rows = db.execute(_TAKE, {"keys": keys, "until": until})
+    return sorted((Job(*row) for row in rows), key=lambda job: job.due_at)
 
 
 def claim_one(
@@ -222,36 +258,54 @@ def claim_group(
 
 def finish(db: sa.Connection, job: Job, result: Finish, now: datetime) -> bool:
     """Record what a job came to; false when the claim is no longer ours."""
-    waits = result.run_at is not None
-    values: dict[str, Any] = {
-        "state": "waiting" if waits else result.state,
-        "reason": result.reason,
-        "outcome": result.outcome,
-        "run_at": result.run_at if waits else job.due_at,
-        "finished_at": None if waits else now,
-    }
-    if result.client_id is not None:
-        values["client_id"] = result.client_id
-    if result.group_key is not None:
-        values["group_key"] = result.group_key
-    if result.forget_attempt:
-        values["attempts"] = job.attempts - 1
-    mine = sa.and_(
-        jobs.c.key == job.key, jobs.c.epoch == job.epoch, jobs.c.state == "running"
-    )
-    if db.execute(sa.update(jobs).where(mine).values(values)).rowcount != 1:
+    return finish_each(db, [(job, result, now)])
+
+
+def finish_each(
+    db: sa.Connection, finished: Sequence[tuple[Job, Finish, datetime]]
+) -> bool:
+    """Record what jobs came to, each with its time, with one statement for all.
+
+    False when not every claim is still ours: what was written must not stay then.
+    """
+    rows = [_finished(*one) for one in finished]
+    if db.execute(_FINISH, rows).rowcount != len(rows):
         return False
-    if result.seen or result.state not in ("done", "skipped"):
-        row = {
-            "job_key": job.key,
-            "number": job.attempts,
-            "at": now,
-            "state": result.state,
-            "reason": result.reason,
-            "seen": result.seen,
-        }
-        db.execute(sa.insert(attempts), row)
+    tries = [
+        _attempt(job, result, now)
+        for job, result, now in finished
+        if result.seen or result.state not in ("done", "skipped")
+    ]
+    if tries:
+        db.execute(_TRY, tries)
     return True
+
+
+def _finished(job: Job, result: Finish, now: datetime) -> dict[str, Any]:
+    waits = result.run_at is not None
+    return {
+        "my_key": job.key,
+        "my_epoch": job.epoch,
+        "new_state": "waiting" if waits else result.state,
+        "new_reason": result.reason,
+        "new_outcome": result.outcome,
+        "new_run_at": result.run_at if waits else job.due_at,
+        "new_finished_at": None if waits else now,
+        "new_attempts": job.attempts - (1 if result.forget_attempt else 0),
+        "new_client_id": result.client_id,
+        "new_group_key": result.group_key,
+    }
+
+
+def _attempt(job: Job, result: Finish, now: datetime) -> dict[str, Any]:
+    return {
+        "job_key": job.key,
+        "number": job.attempts,
+        "at": now,
+        "state": result.state,
+        "reason": result.reason,
+        "seen": result.seen,
+    }
 
 
 def held_until(db: sa.Connection, job: Job) -> datetime | None:

@@ -12,22 +12,28 @@ from bridge.store.dialect import among
 from bridge.store.tables import attempts, cancellations, events, jobs, messages
 
 
+def _exists(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return sa.select(sa.literal(1)).where(sa.exists().where(*conditions))
+
+
+_ANYTHING_DUE = sa.union_all(
+    _exists(among(events.c.state, "new")),
+    *(
+        _exists(
+            jobs.c.acts == acts,
+            jobs.c.urgent == urgent,
+            among(jobs.c.state, "waiting", "running"),
+            jobs.c.run_at <= sa.bindparam("now", type_=jobs.c.run_at.type),
+        )
+        for acts in (True, False)
+        for urgent in (True, False)
+    ),
+).limit(1)
+
+
 def anything_due(db: sa.Connection, now: datetime) -> bool:
     """Tell whether there is a new event or a due job."""
-    new = sa.select(events.c.seq).where(among(events.c.state, "new")).limit(1)
-    if db.execute(new).first() is not None:
-        return True
-    for acts in (True, False):
-        for urgent in (True, False):
-            due = sa.select(jobs.c.key).where(
-                jobs.c.acts == acts,
-                jobs.c.urgent == urgent,
-                among(jobs.c.state, "waiting", "running"),
-                jobs.c.run_at <= now,
-            )
-            if db.execute(due.limit(1)).first() is not None:
-                return True
-    return False
+    return db.execute(_ANYTHING_DUE, {"now": now}).first() is not None
 
 
 def group_size(db: sa.Connection, group_key: str, now: datetime) -> int:
@@ -44,7 +50,11 @@ def open_jobs(db: sa.Connection) -> dict[str, int]:
     """Return how many jobs wait, run, or are parked."""
     counts = {"waiting": 0, "running": 0, "parked": 0}
     for state in counts:
-        query = sa.select(sa.func.count()).where(among(jobs.c.state, state))
+        # The second condition is the partial index's own, for the planner to see.
+        query = sa.select(sa.func.count()).where(
+            among(jobs.c.state, state),
+            *([among(jobs.c.state, "waiting", "running")] if state != "parked" else []),
+        )
         counts[state] = int(db.execute(query).scalar_one())
     return counts
 

@@ -78,11 +78,7 @@ class Document(sa.types.TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Any) -> str | None:
         """Write it compactly; days, instants and money become text."""
-        if value is None:
-            return None
-        return json.dumps(
-            value, ensure_ascii=False, separators=(",", ":"), default=_plain
-        )
+        return None if value is None else _encode(value)
 
     def process_result_value(self, value: str | None, dialect: Any) -> Any:
         """Read it back."""
@@ -96,6 +92,10 @@ def _plain(value: Any) -> str:
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} cannot be stored")
 
+
+_encode = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), default=_plain
+).encode
 
 _BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 

@@ -88,6 +88,11 @@ class StoreBook:
         """Take along the alerts that wait for the same rule and client."""
         return self.take(limit)
 
+    def held(self) -> str | None:
+        """Return why terminations are held back, None when they are not."""
+        with self._store.read() as db:
+            return book.held(db)
+
     def room(self, per_hour: int, per_day: int) -> Reserved:
         """Tell whether the caps allow one more termination."""
         with self._store.read() as db:

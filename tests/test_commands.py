@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from datetime import timedelta
 
 import pytest
 import time_machine
@@ -155,6 +156,27 @@ def test_staff_can_run_a_cancellation_now_and_only_once(shell, kit):
     assert "done" in result.output
     assert "nothing to run" in again.output
     assert kit.panel.terminations[11] == 1
+
+
+def test_held_terminations_wait_even_by_hand_and_run_when_released(shell, kit):
+    kit.world.request_cancellation(2, "Immediate")
+    kit.work()
+    shell("cancellations", "hold", "--reason", "a stolen secret")
+    kit.clock.advance(timedelta(hours=12))
+    kit.work()
+    by_hand = shell("cancellations", "run", "service:2", "--yes", status=1)
+    listed = shell("cancellations", "list")
+    examined = shell("doctor")
+    assert kit.panel.count("ModuleTerminate") == 0
+    for said in (by_hand, listed, examined):
+        assert "a stolen secret" in said.output
+
+    released = shell("cancellations", "release", "--yes")
+    kit.work()
+
+    assert "run again" in released.output
+    assert kit.panel.terminations[2] == 1
+    assert "were not held" in shell("cancellations", "release").output
 
 
 def test_a_cancellation_without_a_period_can_be_run_by_staff(shell, kit):

@@ -36,8 +36,11 @@ def list_(state: tuple[str, ...], everything: bool, limit: int, as_json: bool) -
     store = open_store()
     with store.read() as db:
         rows = reports.list_cancellations(db, states=states, limit=limit)
+        held = book.held(db)
     store.close()
     _print(rows, as_json)
+    if held:
+        click.echo(f"Terminations are held: {held}", err=True)
 
 
 def _print(rows: list[Any], as_json: bool) -> None:
@@ -195,6 +198,33 @@ def _run_now(bridge: Any, row: Any) -> None:
     click.echo(f"{finish.state}: {told}")
     if finish.state not in ("done", "rehearsed"):
         sys.exit(1)
+
+
+@cancellations_command.command("hold")
+@click.option("--reason", required=True, help="Why, for the others who look.")
+def hold_(reason: str) -> None:
+    """Hold every termination back, at once and across restarts, until `release`."""
+    store = open_store()
+    now = datetime.now(UTC)
+    store.write(lambda db: book.hold(db, now, who(), reason))
+    store.close()
+    click.echo("Terminations are held. Let them run again with: cancellations release")
+
+
+@cancellations_command.command("release")
+@click.option("--yes", is_flag=True)
+def release_(yes: bool) -> None:
+    """Let terminations run again; those that fell due meanwhile run at once."""
+    store = open_store()
+    now = datetime.now(UTC)
+    with store.read() as db:
+        due = len(reports.due_cancellations(db, now))
+    try:
+        sure(due, "cancellations that are due", yes)
+        done = store.write(lambda db: book.release(db, now, who()))
+    finally:
+        store.close()
+    click.echo("Terminations run again." if done else "They were not held.")
 
 
 @cancellations_command.command("due")

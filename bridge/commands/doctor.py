@@ -95,6 +95,21 @@ def _store(settings: Settings, say: Callable[[Finding], None]) -> None:
         say(Finding("warning", "store", "older schema: `whmcs-bridge db upgrade`"))
     else:
         say(Finding("ok", "store", f"schema {found}"))
+        _held(settings, say)
+
+
+def _held(settings: Settings, say: Callable[[Finding], None]) -> None:
+    from bridge.store import Store, book
+
+    store = Store(settings.database_url, readers=1)
+    try:
+        with store.read() as db:
+            why = book.held(db)
+    finally:
+        store.close()
+    if why is not None:
+        what = f"held back: {why}; `whmcs-bridge cancellations release`"
+        say(Finding("warning", "terminations", what))
 
 
 def _provider(settings: Settings, say: Callable[[Finding], None]) -> None:

@@ -104,6 +104,10 @@ class Book(Protocol):
         """Take along the alerts that wait for the same rule and client."""
         ...
 
+    def held(self) -> str | None:
+        """Return why staff hold every termination back, None when they do not."""
+        ...
+
     def room(self, per_hour: int, per_day: int) -> Reserved:
         """Tell whether the caps allow one more termination."""
         ...

@@ -16,6 +16,7 @@ from bridge.store.tables import (
     cancellations,
     domains,
     events,
+    jobs,
     marks,
     messages,
     upgrades,
@@ -28,6 +29,8 @@ _TABLES: dict[str, tuple[sa.Table, str]] = {
     "messages": (messages, "key"),
     "marks": (marks, "name"),
 }
+#: How the reason of a job begins that waits because terminations are held back.
+HELD = "terminations are held"
 _STAMPED = ("cancellations", "upgrades")
 _UNPAID = ("ordered", "invoiced")
 
@@ -181,6 +184,37 @@ def last_price(db: sa.Connection, service_id: int, since: datetime) -> Any:
         if row.context.get("service_id") == service_id and row.answer.get("return"):
             return row
     return None
+
+
+def hold(db: sa.Connection, now: datetime, who: str, reason: str) -> None:
+    """Hold every termination back until `release`."""
+    mark(db, "hold", now, reason=reason, who=who)
+    note(db, now, who, "hold", "terminations", reason=reason)
+
+
+def held(db: sa.Connection) -> str | None:
+    """Return by whom and why terminations are held back, None when they are not."""
+    found = marked(db, "hold")
+    if found is None:
+        return None
+    at, detail = found
+    since = at.isoformat(timespec="minutes")
+    return f"{detail['reason']} ({detail['who']}, {since})"
+
+
+def release(db: sa.Connection, now: datetime, who: str) -> bool:
+    """Let terminations run again, those that wait at once; false if none were held."""
+    gone = db.execute(sa.delete(marks).where(marks.c.name == "hold")).rowcount
+    if not gone:
+        return False
+    note(db, now, who, "release", "terminations")
+    waiting = sa.update(jobs).where(
+        among(jobs.c.state, "waiting"),
+        jobs.c.action == "terminate_service",
+        jobs.c.reason.startswith(HELD),
+    )
+    db.execute(waiting.values(run_at=jobs.c.due_at))
+    return True
 
 
 def reserve(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
@@ -31,6 +31,8 @@ log = structlog.get_logger("worker")
 
 #: Longer than connect + total deadline + the panel's longest work on a call.
 ACTING_LEASE = timedelta(minutes=5)
+#: Staff are told of so many single things an hour, then of the many.
+TOLD_AN_HOUR = 20
 
 _compiled = lru_cache(maxsize=512)(compile_when)
 
@@ -247,6 +249,19 @@ class Bench:
             run_at=now,
             parameters=parameters,
         )
+
+    def tell_staff_of_many(self, told: NewJob, now: datetime) -> NewJob:
+        """Return what takes the place of *told*, and of the rest of this hour's."""
+        text = (
+            f"[bridge] more than {TOLD_AN_HOUR} things wait for a person since "
+            f"{now:%H}:00 UTC: whmcs-bridge events list --status parked"
+        )
+        parameters = {**told.parameters, "text": text}
+        parameters.pop("client_id", None)
+        if "subject" in parameters:
+            parameters["subject"] = "[bridge] many things wait for a person"
+        key = f"staff:{now:%Y-%m-%dT%H}"
+        return replace(told, key=key, event_id=None, parameters=parameters)
 
 
 def values_of(expression: Expression, variables: Mapping[str, Any]) -> dict[str, str]:

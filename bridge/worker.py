@@ -25,10 +25,10 @@ from bridge.events import Event
 from bridge.hooks import actions
 from bridge.hooks.context import Context
 from bridge.ledger import keep, messages_of, show_parked
-from bridge.preparing import ACTING_LEASE, Bench
+from bridge.preparing import ACTING_LEASE, TOLD_AN_HOUR, Bench
 from bridge.retries import each_alone, not_kept, result_of, unforeseen
 from bridge.store import OneByOne, book, inbox, outbox, reports
-from bridge.store.outbox import Finish, Job
+from bridge.store.outbox import Finish, Job, NewJob
 
 log = structlog.get_logger("worker")
 
@@ -357,8 +357,18 @@ def _keep(db: sa.Connection, one: _Outcome) -> bool:
         show_parked(db, job, finish, now)
     if finish.state == "parked" and job.action not in _TELLS:
         tell = one.bench.tell_staff(job, finish, ctx, now, one.once)
-        outbox.put(db, [tell], now)
+        _tell(db, one.bench, tell, now)
     return True
+
+
+def _tell(db: sa.Connection, bench: Bench, tell: NewJob, now: datetime) -> None:
+    """Tell staff; in a storm of failures the last thing said in an hour is that."""
+    if outbox.state_of(db, tell.key) is not None:
+        return
+    number = book.count_in_hour(db, "told", now)
+    if number > TOLD_AN_HOUR:
+        tell = bench.tell_staff_of_many(tell, now)
+    outbox.put(db, [tell], now)
 
 
 def _known(action: Any) -> set[str]:

@@ -122,6 +122,20 @@ def test_an_event_that_always_fails_is_parked_after_ten_tries(kit: Kit) -> None:
     assert len(staff_lines(kit)) == 2
 
 
+def test_a_storm_of_failures_is_told_as_one_after_twenty_in_an_hour(kit: Kit) -> None:
+    for number in range(60):
+        put(kit, key=f"storm-{number}", action="from_a_newer_version")
+    kit.work()
+
+    lines = staff_lines(kit)
+    assert len(lines) == 21
+    assert "more than 20 things wait" in lines[-1]
+
+    put(kit, key="later", action="from_a_newer_version")
+    kit.advance(hours=1)
+    assert len(staff_lines(kit)) == 22
+
+
 def test_an_authentication_error_opens_the_circuit_at_once(kit: Kit) -> None:
     for _ in range(5):
         bill(kit)

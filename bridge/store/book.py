@@ -305,6 +305,15 @@ def marked(db: sa.Connection, name: str) -> tuple[datetime, dict[str, Any]] | No
     return None if row is None else (row.at, row.detail)
 
 
+def count_in_hour(db: sa.Connection, name: str, now: datetime) -> int:
+    """Count one more under *name*; return which it is of this hour, from 1."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    before = marked(db, name)
+    count = before[1]["count"] + 1 if before and before[0] == hour else 1
+    mark(db, name, hour, count=count)
+    return count
+
+
 def lead(db: sa.Connection, who: str, now: datetime, lease: timedelta) -> bool:
     """Take or keep the leader's lease; false while another holds it."""
     statement = insert(db.dialect.name, marks).values(

@@ -80,6 +80,10 @@ class Ledger(Protocol):
         """Return the upgrade that an event is about."""
         ...
 
+    def ended_by_request(self, service_id: int) -> bool:
+        """Tell whether we ended this service lately, as its owner had asked."""
+        ...
+
     def domain_name(self, domain_id: int) -> tuple[str, int | None] | None:
         """Return name and owner of a domain seen before."""
         ...
@@ -259,7 +263,7 @@ class Facts:
             "event": lambda: self._event_view(language),
             "client": lambda: client_view(self.client, self.language, self._company),
             "invoice": lambda: invoice_view(self.invoice, self._money(), self._company),
-            "service": lambda: service_view(self.service, self._money(), self._company),
+            "service": self._service_view,
             "domain": lambda: domain_view(self.domain),
             "quote": lambda: quote_view(self.quote, self._money(), self._company),
             "company": lambda: company_view(self._company, self._contact),
@@ -278,6 +282,11 @@ class Facts:
 
     def _event_view(self, language: str | None) -> View:
         return event_view(self.event, language or self._default_language)
+
+    def _service_view(self) -> View:
+        view = service_view(self.service, self._money(), self._company)
+        by_request = self._ledger.ended_by_request(self.service.id)
+        return View(view.fields() | {"ended_by_request": by_request})
 
     def _cancellation_view(self) -> View:
         found = self._ledger.cancellation_view(

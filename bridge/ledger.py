@@ -120,6 +120,14 @@ class StoreBook:
     def _cancellation_fields(self, row: Cancellation) -> dict[str, Any]:
         return cancellation_fields(row, self._today, self._company)
 
+    def ended_by_request(self, service_id: int) -> bool:
+        """Tell whether a cancellation of this service was carried out within a day."""
+        with self._store.read() as db:
+            row = book.newest_cancellation(db, service_id)
+        if row is None or row.acted_at is None or row.state not in ("acting", "done"):
+            return False
+        return bool(self._now - row.acted_at < timedelta(days=1))
+
     def upgrade_view(self, event: Event) -> dict[str, Any] | None:
         """Return the upgrade that an AfterProductUpgrade event is about."""
         number = event.identifier("upgradeid")

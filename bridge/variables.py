@@ -50,6 +50,7 @@ FIELDS: dict[str, dict[str, tuple[str, str]]] = {
         "recurring": ("money", "renewal amount"),
         "next_due": ("day", "next due date"),
         "suspension_reason": ("text", "the reason the panel gives"),
+        "ended_by_request": ("flag", "the bridge ended it, as its owner had asked"),
         "url": ("text", "link to the service"),
     },
     "domain": {

@@ -49,6 +49,9 @@ class Nothing:
     def upgrade_view(self, event: Event) -> None:
         return None
 
+    def ended_by_request(self, service_id: int) -> bool:
+        return False
+
     def domain_name(self, domain_id: int) -> tuple[str, int | None] | None:
         return ("seen.example", 6) if domain_id == 3 else None
 

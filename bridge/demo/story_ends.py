@@ -30,7 +30,7 @@ def before_eight(play: Play) -> None:
 def at_eight(play: Play) -> None:
     """The panel ends it and its answer gets lost: the bridge looks before it acts."""
     play.panel.faults.add("ModuleTerminate", "acts_but_loses_the_answer")
-    play.arrives("Carla service_terminated")
+    play.arrives()
     play.tell(
         "la respuesta del panel se perdió: minutos después el puente mira antes de "
         "repetir",
@@ -104,7 +104,7 @@ def ended(play: Play, service_id: int) -> None:
 
 def confirmed(play: Play, name: str) -> None:
     """In the morning the client is told."""
-    play.arrives(f"{name} service_terminated", f"{name} cancellation_done")
+    play.arrives(f"{name} cancellation_done")
 
 
 def last_day(world: World, service_id: int) -> date:

@@ -344,3 +344,17 @@ def test_after_a_bad_look_nothing_is_ended_until_a_good_one(
 
 #: That list is asked for without an id, so nothing can be swapped in its answer.
 NOT_SPOILT = ("wrong_service", "GetCancelledPackages")
+
+
+def test_what_the_client_asked_for_is_confirmed_once_not_told_as_news_too(
+    asked: Kit,
+) -> None:
+    evening(asked)
+    asked.work()
+    told = [row.hookpoint for row in asked.events()]
+    assert "AfterModuleTerminate" in told
+    assert texts(asked) == ["cancellation_done"]
+
+    asked.world.terminate(11)
+    asked.work()
+    assert texts(asked)[1:] == ["service_terminated"]

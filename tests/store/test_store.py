@@ -41,13 +41,11 @@ def held(store: Store) -> tuple[threading.Event, Any]:
     return go, future
 
 
+@pytest.mark.store("sqlite")  # on PostgreSQL four writers take them at once
 def test_writes_that_wait_share_one_commit(open_store: Callable[..., Store]) -> None:
     heard: list[str] = []
     store = open_store(watch=heard.append)
     go, first = held(store)
-    if not store.sqlite:
-        go.set()
-        pytest.skip("on PostgreSQL four writers take them at once")
     futures = [store.submit(mark(f"m{n}")) for n in range(50)]
     go.set()
     wait([first, *futures], 20)
@@ -165,11 +163,10 @@ def test_a_naive_instant_is_refused(store: Store) -> None:
         store.write(lambda db: book.mark(db, "m", naive))
 
 
+@pytest.mark.store("sqlite")  # it has one writer that can be locked out
 def test_a_database_locked_by_another_is_unavailable_and_then_works(
     database_url: str, store: Store
 ) -> None:
-    if not store.sqlite:
-        pytest.skip("SQLite's one writer is what can be locked out")
     other = sa.create_engine(database_url, isolation_level="AUTOCOMMIT")
     with other.connect() as db:
         db.exec_driver_sql("BEGIN IMMEDIATE")

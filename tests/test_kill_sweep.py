@@ -130,10 +130,8 @@ EXPECTED = [
     ("invoice_created", 4),
     ("payment_received", 4),
     ("plan_changed", 4),
-    ("service_terminated", 3),
     ("cancellation_done", 3),
     ("cancellation_reminder", 2),
-    ("service_terminated", 2),
     ("cancellation_done", 2),
 ]
 

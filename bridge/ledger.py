@@ -18,7 +18,7 @@ from bridge.hooks.send_alert import PASSWORDS
 from bridge.messages import Rendered, Texts
 from bridge.placeholders import split
 from bridge.policies import Company
-from bridge.store import Store, book, inbox, outbox
+from bridge.store import Store, book, inbox, outbox, talk
 from bridge.store.outbox import Finish, Job, NewJob
 from bridge.whatsapp import Message, Provider, Receipt
 
@@ -312,8 +312,7 @@ def keep(
         outbox.withdraw(db, [key], reason, now)
     new = [_new_job(entry, job) for entry in ctx.effects.later]
     outbox.put(db, new, now)
-    if rows := messages_of(ctx, job, now):
-        book.sent(db, rows)
+    keep_messages(db, messages_of(ctx, job, now))
 
 
 def messages_of(ctx: Context | None, job: Job, now: datetime) -> list[dict[str, Any]]:
@@ -321,6 +320,16 @@ def messages_of(ctx: Context | None, job: Job, now: datetime) -> list[dict[str, 
     about = {"job_key": job.key, "event_id": job.event_id, "created_at": now}
     sent = getattr(ctx.post, "sent", []) if ctx is not None else []
     return [row | about for row in sent]
+
+
+def keep_messages(db: sa.Connection, rows: list[dict[str, Any]]) -> None:
+    """Write messages that went out; states that came before them count as well."""
+    if not rows:
+        return
+    book.sent(db, rows)
+    early = [row for row in rows if row["state"] in ("unsure", "accepted", "sent")]
+    if early:
+        talk.catch_up(db, early)
 
 
 def _new_job(entry: dict[str, Any], parent: Job) -> NewJob:

@@ -24,7 +24,7 @@ from bridge.errors import (
 from bridge.events import Event
 from bridge.hooks import actions
 from bridge.hooks.context import Context
-from bridge.ledger import keep, messages_of, show_parked
+from bridge.ledger import keep, keep_messages, messages_of, show_parked
 from bridge.preparing import ACTING_LEASE, TOLD_AN_HOUR, Bench
 from bridge.retries import each_alone, not_kept, result_of, unforeseen
 from bridge.store import OneByOne, book, inbox, outbox, reports
@@ -338,8 +338,7 @@ def _keep_each(db: sa.Connection, outcomes: list[_Outcome]) -> list[bool]:
     if not outbox.finish_each(db, finished):
         raise OneByOne
     rows = [row for one in plain for row in messages_of(one.ctx, one.job, one.now)]
-    if rows:
-        book.sent(db, rows)
+    keep_messages(db, rows)
     return [one.plain or _keep(db, one) for one in outcomes]
 
 

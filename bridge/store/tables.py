@@ -206,6 +206,64 @@ messages = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("states", Document, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("form", sa.Text),
+    sa.Column("error", sa.Text),
+)
+
+#: What a provider's webhooks said of messages, each state once; one that comes
+#: before our own answer is kept here until the message is known.
+receipts = sa.Table(
+    "receipts",
+    metadata,
+    sa.Column("seq", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("provider_id", sa.Text, nullable=False),
+    sa.Column("tag", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("received_at", Instant, nullable=False, index=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.UniqueConstraint("provider", "provider_id", "state"),
+    sqlite_autoincrement=True,
+)
+sa.Index("receipts_tag", receipts.c.tag)
+
+#: A person by telephone (E.164): when he last wrote, and what he asked not to get.
+contacts = sa.Table(
+    "contacts",
+    metadata,
+    sa.Column("number", sa.Text, primary_key=True),
+    sa.Column("wrote_at", Instant),
+    sa.Column("opted_out_at", Instant),
+    sa.Column("opted_out_by", sa.Text),
+    sa.Column("no_marketing_at", Instant),
+    sa.Column("answered_on", Day),
+    sa.Column("unreachable_at", Instant),
+)
+
+#: Which telephone a client has in the panel; checked there before it is used.
+phones = sa.Table(
+    "phones",
+    metadata,
+    sa.Column("client_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Text, nullable=False, index=True),
+    sa.Column("seen_at", Instant, nullable=False),
+)
+
+#: The message templates that a provider knows, by name and language.
+templates = sa.Table(
+    "templates",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("language", sa.Text, primary_key=True),
+    sa.Column("provider_id", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("category", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
 )
 
 #: What ends when, and why that day. *state*: scheduled, acting, done, withdrawn,

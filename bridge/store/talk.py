@@ -1,0 +1,305 @@
+"""WhatsApp's side of the store: states of messages, contacts, telephones, templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from bridge.store import outbox
+from bridge.store.dialect import insert
+from bridge.store.outbox import NewJob
+from bridge.store.tables import contacts, messages, phones, receipts, templates
+
+#: Which state says more than another; a message never goes back.
+RANK = {"unsure": 0, "accepted": 1, "sent": 2, "failed": 3, "delivered": 4, "read": 5}
+#: A person who wrote may be answered freely for a day; a little less, to be sure.
+WINDOW = timedelta(hours=23, minutes=50)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One state of one message, as a provider's webhook told it."""
+
+    provider: str
+    provider_id: str
+    tag: str
+    state: str
+    at: datetime
+    kind: str = ""
+    code: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Contact:
+    """What is known of a telephone (and of the client who has it)."""
+
+    wrote_at: datetime | None = None
+    opted_out_at: datetime | None = None
+    opted_out_by: str = ""
+    no_marketing: bool = False
+    answered_on: date | None = None
+
+    def window_open(self, now: datetime) -> bool:
+        """Tell whether he wrote lately enough to be answered freely."""
+        return self.wrote_at is not None and now - self.wrote_at < WINDOW
+
+
+# --- States ---
+
+
+def tell_each(db: sa.Connection, told: Sequence[tuple[Told, datetime]]) -> list[bool]:
+    """Keep states, each once, and bring the messages up to date; false: known before.
+
+    A failure becomes a job that decides by its class what happens next.
+    """
+    rows = [_receipt(one, now) for one, now in told]
+    statement = _receipt_insert(db.dialect.name)
+    new = {
+        (row.provider, row.provider_id, row.state)
+        for row in db.execute(statement, rows)
+    }
+    fresh: list[bool] = []
+    for one, _ in told:
+        key = (one.provider, one.provider_id, one.state)
+        fresh.append(key in new)
+        new.discard(key)
+    known = [pair for pair, is_new in zip(told, fresh, strict=True) if is_new]
+    _advance(db, [one for one, _ in known])
+    outbox_now = max((now for _, now in told), default=None)
+    failed = [_failure(one, now) for one, now in known if one.state == "failed"]
+    if failed and outbox_now is not None:
+        outbox.put(db, failed, outbox_now)
+    return fresh
+
+
+def _receipt(one: Told, now: datetime) -> dict[str, Any]:
+    return {**vars(one), "received_at": now}
+
+
+@cache
+def _receipt_insert(dialect: str) -> Any:
+    names = ["provider", "provider_id", "state"]
+    statement = insert(dialect, receipts).on_conflict_do_nothing(index_elements=names)
+    return statement.returning(*(receipts.c[name] for name in names))
+
+
+def _rank(column: Any) -> Any:
+    return sa.case(RANK, value=column, else_=0)
+
+
+def _advancing(where: Any) -> Any:
+    state: Any = sa.bindparam("new_state")
+    return (
+        sa.update(messages)
+        .where(where, _rank(messages.c.state) < sa.bindparam("new_rank"))
+        .values(
+            state=state,
+            error=sa.bindparam("new_error"),
+            provider_id=sa.func.coalesce(
+                sa.func.nullif(messages.c.provider_id, ""), sa.bindparam("new_id")
+            ),
+        )
+    )
+
+
+_BY_TAG = _advancing(messages.c.key == sa.bindparam("tag"))
+_BY_ID = _advancing(messages.c.provider_id == sa.bindparam("new_id"))
+
+
+def _advance(db: sa.Connection, told: Iterable[Told]) -> None:
+    by_tag, by_id = [], []
+    for one in sorted(told, key=lambda one: RANK.get(one.state, 0)):
+        error = f"{one.kind} {one.code}: {one.detail}".strip()
+        values = {
+            "new_state": one.state,
+            "new_rank": RANK.get(one.state, 0),
+            "new_error": error if one.state == "failed" else None,
+            "new_id": one.provider_id,
+        }
+        if one.tag:
+            by_tag.append(values | {"tag": one.tag})
+        else:
+            by_id.append(values)
+    if by_tag:
+        db.execute(_BY_TAG, by_tag)
+    if by_id:
+        db.execute(_BY_ID, by_id)
+
+
+def _failure(one: Told, now: datetime) -> NewJob:
+    return NewJob(
+        key=f"{one.provider}:{one.provider_id}/failed",
+        event_id=None,
+        action="settle_failure",
+        rule="whatsapp",
+        run_at=now,
+        parameters={
+            "provider_id": one.provider_id,
+            "tag": one.tag,
+            "kind": one.kind,
+            "code": one.code,
+            "detail": one.detail,
+        },
+        urgent=True,
+    )
+
+
+def catch_up(db: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Apply to messages just written the states that came before our own answer."""
+    ids = [row["provider_id"] for row in rows if row.get("provider_id")]
+    keys = [row["key"] for row in rows]
+    early = sa.select(receipts).where(
+        sa.or_(receipts.c.provider_id.in_(ids), receipts.c.tag.in_(keys))
+    )
+    found = [
+        Told(r.provider, r.provider_id, r.tag, r.state, r.at, r.kind, r.code, r.detail)
+        for r in db.execute(early)
+    ]
+    if found:
+        _advance(db, found)
+
+
+def proof(db: sa.Connection, tag: str) -> Any:
+    """Return the newest state that came back with our *tag*, None if none did."""
+    query = sa.select(receipts).where(receipts.c.tag == tag)
+    rows = list(db.execute(query))
+    return max(rows, key=lambda row: RANK.get(row.state, 0), default=None)
+
+
+def message(db: sa.Connection, *, key: str = "", provider_id: str = "") -> Any:
+    """Return a message by our key or the provider's id, None if none is known."""
+    if key:
+        found = db.execute(sa.select(messages).where(messages.c.key == key)).first()
+        if found is not None:
+            return found
+    if not provider_id:
+        return None
+    query = sa.select(messages).where(messages.c.provider_id == provider_id)
+    return db.execute(query.limit(1)).first()
+
+
+# --- Contacts ---
+
+
+def contact(db: sa.Connection, number: str, client_id: int | None = None) -> Contact:
+    """Return what is known of a number, and of the client it belongs to."""
+    names = [number] if client_id is None else [number, _client(client_id)]
+    rows = list(db.execute(sa.select(contacts).where(contacts.c.number.in_(names))))
+    wrote = [row.wrote_at for row in rows if row.number == number and row.wrote_at]
+    out = [row for row in rows if row.opted_out_at is not None]
+    answered = [row.answered_on for row in rows if row.number == number]
+    return Contact(
+        wrote_at=wrote[0] if wrote else None,
+        opted_out_at=out[0].opted_out_at if out else None,
+        opted_out_by=out[0].opted_out_by or "" if out else "",
+        no_marketing=any(row.no_marketing_at is not None for row in rows),
+        answered_on=answered[0] if answered else None,
+    )
+
+
+def note_contact(db: sa.Connection, number: str, **values: Any) -> None:
+    """Write what is known of a number anew; what is not given stays."""
+    statement = insert(db.dialect.name, contacts).values(number=number, **values)
+    db.execute(statement.on_conflict_do_update(index_elements=["number"], set_=values))
+
+
+def wrote(db: sa.Connection, number: str, at: datetime) -> None:
+    """Note that he wrote: the window is open. An older time changes nothing."""
+    statement = insert(db.dialect.name, contacts).values(number=number, wrote_at=at)
+    later = sa.or_(contacts.c.wrote_at.is_(None), contacts.c.wrote_at < at)
+    db.execute(
+        statement.on_conflict_do_update(
+            index_elements=["number"], set_={"wrote_at": at}, where=later
+        )
+    )
+
+
+def opt(
+    db: sa.Connection,
+    number: str,
+    clients: Iterable[int],
+    at: datetime | None,
+    word: str,
+) -> None:
+    """Note that a number, and the clients it belongs to, want no alerts (or again)."""
+    for name in (number, *(_client(one) for one in clients)):
+        note_contact(db, name, opted_out_at=at, opted_out_by=word)
+
+
+def _client(client_id: int) -> str:
+    return f"client:{client_id}"
+
+
+# --- Telephones ---
+
+
+def remember_phone(
+    db: sa.Connection, client_id: int, number: str | None, now: datetime
+) -> None:
+    """Note a client's telephone as the panel has it now; None: he has none."""
+    if number is None:
+        db.execute(sa.delete(phones).where(phones.c.client_id == client_id))
+        return
+    values = {"number": number, "seen_at": now}
+    statement = insert(db.dialect.name, phones).values(client_id=client_id, **values)
+    db.execute(
+        statement.on_conflict_do_update(index_elements=["client_id"], set_=values)
+    )
+
+
+def clients_with(db: sa.Connection, number: str) -> list[int]:
+    """Return the clients who had this telephone when we last looked."""
+    query = sa.select(phones.c.client_id).where(phones.c.number == number)
+    return sorted(db.execute(query).scalars())
+
+
+# --- Templates ---
+
+
+def known_templates(db: sa.Connection) -> list[Any]:
+    """Return every template, by name and language."""
+    query = sa.select(templates).order_by(templates.c.name, templates.c.language)
+    return list(db.execute(query))
+
+
+def approved(db: sa.Connection, name: str) -> set[str]:
+    """Return the languages in which a template may be sent."""
+    query = sa.select(templates.c.language).where(
+        templates.c.name == name, templates.c.status == "APPROVED"
+    )
+    return set(db.execute(query).scalars())
+
+
+def note_template(
+    db: sa.Connection, name: str, language: str, now: datetime, **values: Any
+) -> None:
+    """Write what the provider says of a template; what is not given stays."""
+    kept = {"changed_at": now, **values}
+    fresh = {
+        "provider_id": "",
+        "status": "",
+        "category": "",
+        "reason": "",
+        "digest": "",
+    }
+    statement = insert(db.dialect.name, templates).values(
+        {"name": name, "language": language, **fresh, **kept}
+    )
+    db.execute(
+        statement.on_conflict_do_update(index_elements=["name", "language"], set_=kept)
+    )
+
+
+def prune(db: sa.Connection, before: datetime, limit: int) -> int:
+    """Drop states that are older than *before*; return how many went."""
+    old = sa.select(receipts.c.seq).where(receipts.c.received_at < before).limit(limit)
+    found = db.execute(old).scalars().all()
+    if found:
+        db.execute(sa.delete(receipts).where(receipts.c.seq.in_(found)))
+    return len(found)

@@ -18,12 +18,13 @@ from bridge.mapeditor import json_schema
 from bridge.mapread import DecisionRule, MapReader, Rule, Step
 from bridge.mapschema import (
     CompanySchema,
+    InboundSchema,
     PoliciesSchema,
-    load,
     read_company,
+    read_inbound,
     read_policies,
-    said,
 )
+from bridge.mapwords import load, said
 from bridge.messages import ENGINE_RESULTS, ENGINE_TEXTS, Texts
 from bridge.policies import Company, Policies
 from bridge.sandbox import meant
@@ -43,7 +44,7 @@ __all__ = [
 
 #: The only form of map there is so far.
 VERSION = 1
-_KEYS = ("version", "hooks", "decisions", "policies", "company")
+_KEYS = ("version", "hooks", "decisions", "policies", "inbound", "company")
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,9 @@ def _build(
     answers = reader.decisions(data["decisions"]) if "decisions" in data else {}
     problems += reader.problems
     policies = _section(document, "policies", PoliciesSchema(), read_policies, problems)
+    inbound = _section(document, "inbound", InboundSchema(), read_inbound, problems)
+    if policies is not None and inbound is not None:
+        policies = replace(policies, inbound=inbound)
     company = _section(document, "company", CompanySchema(), read_company, problems)
     if not data:
         problems.append(document.problem((), "hooks: is missing: nothing would happen"))

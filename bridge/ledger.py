@@ -13,7 +13,7 @@ from bridge.errors import Later
 from bridge.events import Event
 from bridge.facts import Amount, invoice_url
 from bridge.hooks import actions
-from bridge.hooks.context import Cancellation, Context, Order, Reserved
+from bridge.hooks.context import Cancellation, Context, Order, Person, Reserved
 from bridge.hooks.send_alert import PASSWORDS
 from bridge.messages import Rendered, Texts
 from bridge.placeholders import split
@@ -87,6 +87,23 @@ class StoreBook:
     def take_group(self, limit: int) -> list[dict[str, Any]]:
         """Take along the alerts that wait for the same rule and client."""
         return self.take(limit)
+
+    def person(self, number: str, client_id: int | None = None) -> Person:
+        """Return what is known of a telephone, and of the client who has it."""
+        with self._store.read() as db:
+            found = talk.contact(db, number, client_id)
+        out = found.opted_out_at
+        return Person(
+            opted_out=f"{found.opted_out_by}, {out:%Y-%m-%d}" if out else "",
+            no_marketing=found.no_marketing,
+            window_open=found.window_open(self._now),
+            answered_on=found.answered_on,
+        )
+
+    def clients_with(self, number: str) -> list[int]:
+        """Return the clients who had this telephone when we last looked."""
+        with self._store.read() as db:
+            return talk.clients_with(db, number)
 
     def held(self) -> str | None:
         """Return why terminations are held back, None when they are not."""

@@ -14,7 +14,7 @@ from marshmallow import Schema, fields
 from bridge.events import Hookpoint, catalogue
 from bridge.hooks import Registered, actions, decisions
 from bridge.mapread import RULE_KEYS
-from bridge.mapschema import CompanySchema, PoliciesSchema
+from bridge.mapschema import CompanySchema, InboundSchema, PoliciesSchema
 
 _RULE_TEXTS = {
     "name": "a name of its own; default: <hookpoint>-<position>",
@@ -57,6 +57,7 @@ def json_schema() -> dict[str, Any]:
                 "additionalProperties": False,
             },
             "policies": convert.schema(PoliciesSchema()),
+            "inbound": convert.schema(InboundSchema()),
             "company": convert.schema(CompanySchema()),
         },
         "definitions": {

@@ -13,8 +13,9 @@ from typing import Any
 from bridge.errors import Problem
 from bridge.events import catalogue
 from bridge.hooks import Registered, actions, decisions
-from bridge.mapschema import load, said, schema_of
+from bridge.mapschema import schema_of
 from bridge.mapscope import Names, Scope, reachable, wrong_names
+from bridge.mapwords import load, said
 from bridge.messages import Texts
 from bridge.placeholders import Placeholder, split
 from bridge.sandbox import SOURCE_LIMIT, Expression, MistakeError, compile_when, meant

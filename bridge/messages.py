@@ -29,6 +29,10 @@ ENGINE_TEXTS: dict[str, frozenset[str]] = {
     "upgrade_done": _ABOUT | {"service", "upgrade"},
     "several": _ABOUT | {"result"},
     "phone_changed_old": _ABOUT,
+    "inbound_stopped": frozenset({"company"}),
+    "inbound_started": frozenset({"company"}),
+    "inbound_how_to_cancel": frozenset({"company"}),
+    "inbound_reply": frozenset({"company"}),
     **{f"refusal_{code.value}": frozenset({"company"}) for code in Refusal},
 }
 #: What `result` holds in those of them that see it.

@@ -63,14 +63,27 @@ class StaffPolicy:
 
 
 @dataclass(frozen=True)
+class InboundPolicy:
+    """What becomes of a WhatsApp message that no word of ours answers.
+
+    *other* is "reply" (one answer a day), "open_ticket" (that, and a ticket for
+    staff in *department*) or "ignore".
+    """
+
+    other: str = "reply"
+    department: int = 1
+
+
+@dataclass(frozen=True)
 class Policies:
-    """Everything under `policies:`."""
+    """Everything under `policies:`, and `inbound:`."""
 
     alerts: AlertPolicy = AlertPolicy()
     upgrades: UpgradePolicy = UpgradePolicy()
     cancellations: CancellationPolicy = CancellationPolicy()
     transfers: TransferPolicy = TransferPolicy()
     staff: StaffPolicy = StaffPolicy()
+    inbound: InboundPolicy = InboundPolicy()
 
 
 @dataclass(frozen=True)

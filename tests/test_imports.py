@@ -62,7 +62,15 @@ LAYERS = [
     Layer("hooks", ("hooks", "hooks.*"), (*_RULES, "phones")),
     Layer(
         "hookmap",
-        ("hookmap", "mapeditor", "mapread", "mapschema", "mapscope"),
+        (
+            "hookmap",
+            "mapeditor",
+            "mapread",
+            "mapschema",
+            "mapwords",
+            "mapscope",
+            "mapwords",
+        ),
         (*_READING, "yaml", "texts", "hooks"),
     ),
     Layer(
@@ -108,6 +116,7 @@ LIBRARIES = {
         "hooks",
         "hooks.*",
         "mapschema",
+        "mapwords",
         "mapeditor",
         "whmcs_*",
         "*_client",

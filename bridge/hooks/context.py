@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from bridge.billing.model import PaidCharge
+from bridge.billing.model import Client, PaidCharge
 from bridge.errors import Later, Parked
 from bridge.events import Event
-from bridge.facts import Facts
+from bridge.facts import Facts, language_of
 from bridge.panel import Panel
 from bridge.policies import Company, Policies
 
@@ -67,6 +67,20 @@ class Order:
     paid_on: date | None = None
 
 
+@dataclass(frozen=True)
+class Person:
+    """A telephone: whether he wants alerts, and may be written to freely.
+
+    *opted_out* says when and with which word he stopped alerts, empty if he did
+    not. *answered_on* is the last day he got our answer to any message.
+    """
+
+    opted_out: str = ""
+    no_marketing: bool = False
+    window_open: bool = False
+    answered_on: date | None = None
+
+
 class Book(Protocol):
     """What actions read of our own store; each call sees what is on disk now."""
 
@@ -102,6 +116,14 @@ class Book(Protocol):
 
     def take_group(self, limit: int) -> list[dict[str, Any]]:
         """Take along the alerts that wait for the same rule and client."""
+        ...
+
+    def person(self, number: str, client_id: int | None = None) -> Person:
+        """Return what is known of a telephone, and of the client who has it."""
+        ...
+
+    def clients_with(self, number: str) -> list[int]:
+        """Return the clients who had this telephone when we last looked."""
         ...
 
     def held(self) -> str | None:
@@ -200,6 +222,10 @@ class Context:
     def today(self) -> date:
         """The panel's calendar day."""
         return self.now.astimezone(self.zone).date()
+
+    def language_of(self, client: Client) -> str:
+        """Return a client's language, else the bridge's own."""
+        return language_of(client, self.language)
 
     def keep(
         self, table: str, key: str, *, was: str | None = None, **values: Any

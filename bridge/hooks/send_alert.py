@@ -49,6 +49,7 @@ def send_alert(
     if client.closed:
         raise Skipped(f"client {client.id} is closed: nobody is written to")
     number = _number(ctx, client, to)
+    _wants_alerts(ctx, client, number, urgent)
     alerts = ctx.policies.alerts
     if not urgent:
         _wait_for_the_morning(ctx)
@@ -104,6 +105,13 @@ def _number(ctx: Context, client: Client, to: str) -> str:
     ):
         raise Skipped("the old telephone is the present one, only written differently")
     return number
+
+
+def _wants_alerts(ctx: Context, client: Client, number: str, urgent: bool) -> None:
+    """Raise Skipped for who stopped alerts; those of his account's safety still go."""
+    person = ctx.book.person(number, client.id)
+    if person.opted_out and not urgent:
+        raise Skipped(f"client {client.id} wants no alerts ({person.opted_out})")
 
 
 def _wait_for_the_morning(ctx: Context) -> None:

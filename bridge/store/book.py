@@ -14,6 +14,7 @@ from bridge.store.dialect import among, insert
 from bridge.store.tables import (
     audit,
     cancellations,
+    contacts,
     domains,
     events,
     jobs,
@@ -28,6 +29,7 @@ _TABLES: dict[str, tuple[sa.Table, str]] = {
     "domains": (domains, "id"),
     "messages": (messages, "key"),
     "marks": (marks, "name"),
+    "contacts": (contacts, "number"),
 }
 #: How the reason of a job begins that waits because terminations are held back.
 HELD = "terminations are held"

@@ -1,0 +1,145 @@
+"""answer_message: what a person wrote to us on WhatsApp gets its one answer."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from bridge.billing.model import Client
+from bridge.errors import Reason, RemoteError, Skipped
+from bridge.hooks import Outcome, action
+from bridge.hooks.context import Context
+from bridge.whatsapp.phones import normalise
+
+#: Whole messages that end alerts and begin them again, folded; more than the word
+#: alone, so that nobody ends his alerts who meant to cancel a service.
+STOP = frozenset(
+    {
+        "baja alertas",
+        "parar alertas",
+        "stop",
+        "stop alerts",
+        "unsubscribe",
+        "remover alertas",
+    }
+)
+START = frozenset(
+    {"alta alertas", "ativar alertas", "activar alertas", "start", "start alerts"}
+)
+#: In this trade these ask to cancel a service: never an opt-out.
+CANCEL = frozenset(
+    {
+        "baja",
+        "dar de baja",
+        "quiero la baja",
+        "cancelar",
+        "cancelar servicio",
+        "cancelacion",
+        "cancel",
+        "cancel my service",
+        "cancelar servico",
+        "cancelamento",
+    }
+)
+#: Clients of one telephone that are read from the panel, at most.
+_READ = 10
+
+
+@action(internal=True, result=("from", "route"))
+def answer_message(ctx: Context) -> Outcome:
+    """Answer a WhatsApp message by its words; nothing that a client owns changes.
+
+    Opt-out and opt-in words are obeyed for the number and its clients. Raises
+    Skipped where the sender's number is withheld or nothing is to be answered.
+    """
+    number = str(ctx.event.value("from") or "") if ctx.event else ""
+    if not number:
+        raise Skipped("the sender's number is withheld: there is nobody to answer")
+    words = folded(str(ctx.event.value("text") or "")) if ctx.event else ""
+    payload = folded(str(ctx.event.value("payload") or "")) if ctx.event else ""
+    clients = clients_of(ctx, number)
+    if len(clients) == 1:
+        ctx.client_id = clients[0].id
+    if words in STOP or payload in STOP:
+        return _opt(ctx, number, clients, words or payload, out=True)
+    if words in START or payload in START:
+        return _opt(ctx, number, clients, words or payload, out=False)
+    if words in CANCEL or payload in CANCEL:
+        return _answer(ctx, number, clients, "inbound_how_to_cancel", "cancel")
+    return _other(ctx, number, clients)
+
+
+def folded(text: str) -> str:
+    """Return a message for comparison: case, accents, marks and blanks do not count."""
+    plain = unicodedata.normalize("NFD", text.casefold())
+    letters = "".join(c if c.isalnum() else " " for c in plain if not _mark(c))
+    return " ".join(letters.split())
+
+
+def _mark(character: str) -> bool:
+    return unicodedata.category(character) in ("Mn", "Cf")
+
+
+def clients_of(ctx: Context, number: str) -> list[Client]:
+    """Return the clients whose telephone in the panel is *number*, read there now."""
+    found = []
+    for client_id in ctx.book.clients_with(number)[:_READ]:
+        try:
+            client = ctx.panel.client(client_id)
+        except RemoteError as error:
+            if error.reason is not Reason.NOT_FOUND:
+                raise
+            continue
+        known = normalise(client.phone, client.country, default_country=ctx.country)
+        if client.id == client_id and known == number:
+            found.append(client)
+    return found
+
+
+def _opt(
+    ctx: Context, number: str, clients: list[Client], word: str, *, out: bool
+) -> Outcome:
+    at = ctx.now if out else None
+    for key in (number, *(f"client:{client.id}" for client in clients)):
+        ctx.keep("contacts", key, opted_out_at=at, opted_out_by=word)
+    name = "inbound_stopped" if out else "inbound_started"
+    return _answer(ctx, number, clients, name, "stop" if out else "start")
+
+
+def _other(ctx: Context, number: str, clients: list[Client]) -> Outcome:
+    policy = ctx.policies.inbound
+    if policy.other == "ignore":
+        raise Skipped("the map says to ignore it (inbound.other)")
+    if policy.other == "open_ticket":
+        _ticket(ctx, number, clients)
+    if ctx.book.person(number).answered_on == ctx.today:
+        return {"from": number, "route": f"{policy.other}, answered today already"}
+    ctx.keep("contacts", number, answered_on=ctx.today)
+    return _answer(ctx, number, clients, "inbound_reply", policy.other)
+
+
+def _ticket(ctx: Context, number: str, clients: list[Client]) -> None:
+    """Leave a note for staff, with whom it may be from."""
+    who = ", ".join(f"client {client.id}" for client in clients) or "nobody we know"
+    text = str(ctx.event.value("text") or "") if ctx.event else ""
+    said = f"WhatsApp from {number} ({who}):\n\n{text[:3000] or '(no text)'}"
+    ctx.later(
+        "open_ticket",
+        key=f"{ctx.key}/ticket",
+        subject=f"WhatsApp from {number}",
+        text=said,
+        department=ctx.policies.inbound.department,
+        raw=True,
+        client_id=clients[0].id if len(clients) == 1 else None,
+    )
+
+
+def _answer(
+    ctx: Context, number: str, clients: list[Client], name: str, route: str
+) -> Outcome:
+    language = ctx.language
+    if len(clients) == 1:
+        language = ctx.language_of(clients[0])
+    uses = ctx.post.uses(name)
+    text = ctx.post.render(name, language, ctx.facts.variables(uses, language))
+    state = ctx.post.send(number, text, key=ctx.key, client_id=ctx.client_id)
+    return {"from": number, "route": route, "message": name, "state": state}

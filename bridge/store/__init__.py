@@ -59,8 +59,10 @@ class Store:
         self.url = url
         self.sqlite = url.startswith("sqlite")
         self._watch = watch
+        self._file = engines.file_of(url)
         self._writing = engines.writer(url, 1 if self.sqlite else 4)
         self._reading = engines.reader(url, readers)
+        self._identity = engines.identity(self._file)
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._closed = False
         self._threads = [
@@ -116,6 +118,7 @@ class Store:
         """Lend a connection for reading; raises StoreUnavailable."""
         if self._closed:
             raise StoreUnavailable("the store is closed")
+        self._still_the_file()
         try:
             with self._reading.connect() as db:
                 yield db
@@ -178,14 +181,26 @@ class Store:
             write.future.set_result(result)
 
     def _together(self, batch: list[_Write[Any]]) -> list[Any]:
+        self._still_the_file()
         with self._writing.connect() as db, db.begin() as transaction:
             results = _run(db, batch)
+            self._still_the_file()
             if self._watch is None:
                 return results
             self._watch("before commit")
             transaction.commit()
             self._watch("after commit")
         return results
+
+    def _still_the_file(self) -> None:
+        """Raise StoreUnavailable when the file we hold open is not there any more.
+
+        It would still take every write, and lose them all when we let go of it.
+        """
+        if self._file is not None and engines.identity(self._file) != self._identity:
+            raise StoreUnavailable(
+                f"{self._file} was removed or replaced: put it back, or restart"
+            )
 
 
 def _result(future: Future[T], patience: float) -> T:

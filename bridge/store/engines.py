@@ -40,6 +40,15 @@ def file_of(url: str) -> Path | None:
     return Path(url.removeprefix("sqlite:///")) if _is(url) else None
 
 
+def identity(path: Path | None) -> tuple[int, int] | None:
+    """Return what tells a file from another one of that name, None where none is."""
+    try:
+        found = os.stat(path) if path is not None else None
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found is not None else None
+
+
 def _is(url: str) -> bool:
     return url.startswith("sqlite")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import wait
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,3 +178,16 @@ def test_a_database_locked_by_another_is_unavailable_and_then_works(
     store.write(mark("works"))
 
     assert names(store) == {"works"}
+
+
+@pytest.mark.store("sqlite")
+def test_a_file_that_was_removed_takes_nothing_more(database_url, store: Store) -> None:
+    path = Path(database_url.removeprefix("sqlite:///"))
+    away = path.with_name("away.db")
+    path.rename(away)
+    with pytest.raises(StoreUnavailable, match="removed or replaced"):
+        store.write(mark("lost"))
+    away.rename(path)
+    store.write(mark("kept"))
+
+    assert names(store) == {"kept"}

@@ -43,6 +43,18 @@ def service_end(
     )
 
 
+def fell_due(request: CancellationRequest, end: End) -> date:
+    """Return the day on which the service should have ended, heard of in time.
+
+    It is before *end* where the request, or the period's end, lies in the past.
+    """
+    if request.immediate:
+        return request.requested_on
+    if end.way == "over" and end.period is not None:
+        return max(request.requested_on, end.period.last_day)
+    return end.day
+
+
 def _immediate(requested_on: date, day: date) -> str:
     if day == requested_on:
         return "The client asked for it to end in the course of the day."

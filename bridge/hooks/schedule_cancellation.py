@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bridge.billing.cancellations import immediate_moment, moment, reminder_days
+from bridge.billing.cancellations import (
+    fell_due,
+    immediate_moment,
+    moment,
+    reminder_days,
+)
 from bridge.billing.model import CancellationRequest, End, Invoice, NoPeriod, Service
 from bridge.errors import Skipped
 from bridge.gather import end_of, request_for
@@ -16,6 +21,8 @@ IMMEDIATE, END_OF_PERIOD = "immediate", "end_of_period"
 #: The hook fires while the request is being made: ask again for so long.
 _PATIENCE = timedelta(minutes=10)
 _AGAIN = timedelta(seconds=20)
+#: What should have ended longer ago waits for staff.
+TOO_LATE = timedelta(hours=72)
 
 
 @action(result=("ends", "kind", "because"))
@@ -51,6 +58,7 @@ def schedule_cancellation(ctx: Context) -> Outcome:
         raise ctx.staff(
             f"service {service.id} has no certain last day ({error}): decide by hand"
         ) from error
+    _not_too_late(ctx, key, known, service, request, end, owed)
     at = moment_of(ctx, request, end)
     _book(ctx, key, known, service, request, end, at, owed, None)
     if known:
@@ -88,8 +96,33 @@ def moment_of(ctx: Context, request: CancellationRequest, end: End) -> datetime:
     """Return the instant at which a service ends, as the policy's hours say."""
     policy = ctx.policies.cancellations
     if request.immediate or end.way == "over":
-        return immediate_moment(end.day, ctx.now, policy.immediate_at, ctx.zone)
+        day = fell_due(request, end)
+        return immediate_moment(day, ctx.now, policy.immediate_at, ctx.zone)
     return moment(end.day, policy.end_of_day, ctx.zone)
+
+
+def _not_too_late(
+    ctx: Context,
+    key: str,
+    known: Cancellation | None,
+    service: Service,
+    request: CancellationRequest,
+    end: End,
+    owed: list[Invoice],
+) -> None:
+    """Leave to staff what should have ended more than TOO_LATE ago."""
+    policy = ctx.policies.cancellations
+    hour = policy.immediate_at if request.immediate else policy.end_of_day
+    due = moment(fell_due(request, end), hour, ctx.zone)
+    if ctx.now - due <= TOO_LATE:
+        return
+    late = (ctx.now - due).total_seconds() / 3600
+    reason = f"{late:.0f} hours late (more than 72) when the bridge heard of it"
+    _book(ctx, key, known, service, request, end, None, owed, reason)
+    raise ctx.staff(
+        f"service {service.id} should have ended on {due.astimezone(ctx.zone):%Y-%m-%d}"
+        f", {reason}: decide by hand"
+    )
 
 
 def remind(ctx: Context, key: str, service_id: int, end: End) -> None:
@@ -156,7 +189,7 @@ def _book(
         "way": end.way if end else "none",
         "next_due": service.next_due,
         "owed": [{"id": one.id, "number": one.number} for one in owed],
-        "state": "scheduled" if end else "staff",
+        "state": "scheduled" if at else "staff",
         "reason": reason,
         "event_id": ctx.event.id if ctx.event else None,
     }

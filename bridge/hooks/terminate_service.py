@@ -15,13 +15,12 @@ from bridge.hooks import Outcome, action
 from bridge.hooks.context import Cancellation, Context, Reserved
 from bridge.hooks.schedule_cancellation import (
     IMMEDIATE,
+    TOO_LATE,
     moment_of,
     remind,
     terminate_key,
 )
 
-#: A termination that is later than this waits for staff.
-TOO_LATE = timedelta(hours=72)
 #: How often a held termination is looked at; releasing it makes it due at once.
 _HELD = timedelta(minutes=10)
 

@@ -264,3 +264,32 @@ def test_reminders_go_out_before_the_end_and_only_while_it_stands(kit: Kit) -> N
     kit.work()
 
     assert texts(kit) == ["cancellation_scheduled", "cancellation_reminder"]
+
+
+@pytest.mark.parametrize("kind", ["Immediate", "End of Billing Period"])
+def test_what_should_have_ended_long_ago_waits_for_staff(kit: Kit, kind: str) -> None:
+    """As at the first start beside a panel with old requests that nobody did."""
+    request = kit.world.request_cancellation(2, kind)
+    request.date -= timedelta(days=40)
+    for invoice in kit.world.invoices.values():
+        for item in invoice.items:
+            item.description = item.description.replace("2026", "2024")
+            item.description = item.description.replace("2027", "2025")
+    kit.work()
+    kit.advance(hours=12)
+    kit.advance(hours=12)
+
+    found = cancellation(kit, 2)
+    assert kit.panel.count("ModuleTerminate") == 0
+    assert (found.state, found.at) == ("staff", None)
+    assert "hours late (more than 72)" in found.reason
+    assert "decide by hand" in staff_lines(kit)[0]
+    assert texts(kit) == []
+
+
+def test_one_heard_of_three_days_late_still_ends(kit: Kit) -> None:
+    request = kit.world.request_cancellation(2, "Immediate")
+    request.date -= timedelta(days=2)
+    kit.work()
+
+    assert kit.panel.terminations == {2: 1}

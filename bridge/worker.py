@@ -92,9 +92,13 @@ class Worker:
     def run_one(self, key: str) -> Finish | None:
         """Run one job by its key now, due or not; None when it cannot be taken."""
         now = self.bench.now()
-        job = self.bench.store.write(
-            lambda db: outbox.claim_one(db, key, now, ACTING_LEASE)
-        )
+
+        def take(db: sa.Connection) -> Job | None:
+            if self._behind(db, now):
+                raise StoreUnavailable("the clock is behind the store: set it right")
+            return outbox.claim_one(db, key, now, ACTING_LEASE)
+
+        job = self.bench.store.write(take)
         if job is None:
             return None
         with self.bench.store.read() as db:

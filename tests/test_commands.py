@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from bridge.cli import cli, main
 from bridge.demo.panel import IDENTIFIER, SECRET
 from bridge.demo.panel_example import PLAN_100, PLAN_150
+from bridge.errors import StoreUnavailable
 from tests.conftest import CONFIG, MORNING
 
 
@@ -177,6 +178,42 @@ def test_held_terminations_wait_even_by_hand_and_run_when_released(shell, kit):
     assert "run again" in released.output
     assert kit.panel.terminations[2] == 1
     assert "were not held" in shell("cancellations", "release").output
+
+
+def test_a_run_that_failed_gives_the_cancellation_its_own_day_again(shell, kit):
+    kit.world.request_cancellation(2)
+    kit.work()
+    (before,) = of_json(shell("cancellations", "list", "--json"))
+    kit.world.move_service(2, 5)
+    shell("cancellations", "run", "service:2", "--yes", status=1)
+    kit.world.move_service(2, 2)
+
+    (after,) = of_json(shell("cancellations", "list", "--json"))
+    names = ("kind", "ends", "at", "because")
+    assert [after[name] for name in names] == [before[name] for name in names]
+    assert after["state"] == "staff"
+
+
+def test_while_it_is_not_known_whether_it_ended_nobody_ends_it_again(shell, kit):
+    kit.world.request_cancellation(2)
+    kit.work()
+    kit.panel.faults.add("ModuleTerminate", "acts_but_loses_the_answer")
+    shell("cancellations", "run", "service:2", "--yes", status=1)
+    kit.world.services[2].status = "Active"  # as while the server is still at work
+    again = shell("cancellations", "run", "service:2", "--yes", status=1)
+
+    assert "looked at again at" in again.output
+    assert kit.panel.terminations[2] == 1
+
+
+def test_with_a_clock_behind_the_store_nothing_ends_by_hand(shell, kit):
+    kit.world.request_cancellation(2)
+    kit.work()
+    kit.clock.set(kit.clock.now() - timedelta(hours=1))
+
+    with pytest.raises(StoreUnavailable, match="clock is behind the store"):
+        shell("cancellations", "run", "service:2", "--yes")
+    assert kit.panel.count("ModuleTerminate") == 0
 
 
 def test_a_cancellation_without_a_period_can_be_run_by_staff(shell, kit):

@@ -178,9 +178,18 @@ def _run_now(bridge: Any, row: Any) -> None:
     key = terminate_key(row.key)
     today = now.astimezone(bridge.settings.zone).date()
 
-    def due(db: sa.Connection) -> None:
+    def due(db: sa.Connection) -> datetime | None:
+        busy = outbox.tried_until(db, key, now) if row.acted_at is not None else None
+        if busy is not None:
+            return busy
         book.note(db, now, who(), "run", row.key, ends=str(row.ends))
-        values = {"at": now, "ends": today, "state": "scheduled", "kind": "immediate"}
+        values = {
+            "at": now,
+            "ends": today,
+            "state": "scheduled",
+            "kind": "immediate",
+            "because": f"Ended by hand ({who()}). Before: {row.because}",
+        }
         if row.state == "acting":
             values.pop("state")
         book.keep(db, "cancellations", row.key, values, now)
@@ -188,9 +197,17 @@ def _run_now(bridge: Any, row: Any) -> None:
         outbox.put(db, [terminate_job(fresh)], now)
         outbox.again(db, now, keys=[key])
         outbox.move(db, key, now)
+        return None
 
-    bridge.store.write(due)
+    busy = bridge.store.write(due)
+    if busy is not None:
+        raise click.ClickException(
+            "Nobody knows yet whether the last call did it: the panel may be at work. "
+            f"It is looked at again at {busy.astimezone(bridge.settings.zone):%H:%M}."
+        )
     finish = bridge.worker.run_one(key)
+    if finish is not None and finish.state in ("parked", "skipped"):
+        bridge.store.write(lambda db: book.restore(db, row, bridge.bench.now()))
     if finish is None:
         click.echo("A running bridge took it; see `cancellations show`.")
         return

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bridge.errors import StaleRow
+from bridge.store import outbox
 from bridge.store.dialect import among, insert
 from bridge.store.tables import (
     audit,
@@ -263,6 +264,20 @@ def room(
     newest = sa.select(acted).where(acted > hour).order_by(acted.desc())
     leaves = db.execute(newest.offset(per_hour - 1).limit(1)).scalar_one()
     return "hour", leaves + timedelta(hours=1, seconds=1)
+
+
+def restore(db: sa.Connection, row: Any, now: datetime) -> None:
+    """Give a cancellation that was not carried out by hand its own day again."""
+    values = {name: getattr(row, name) for name in ("at", "ends", "kind", "because")}
+    change = sa.update(cancellations).where(
+        cancellations.c.key == row.key,
+        cancellations.c.acted_at.is_(None),
+        cancellations.c.state.in_(("scheduled", "staff")),
+    )
+    if not db.execute(change.values(values | {"changed_at": now})).rowcount:
+        return
+    if row.at is not None:
+        outbox.move(db, f"{row.key}/terminate", row.at)
 
 
 def for_staff(

@@ -229,17 +229,35 @@ def _take(db: sa.Connection, keys: Sequence[str], until: datetime) -> list[Job]:
 def claim_one(
     db: sa.Connection, key: str, now: datetime, lease: timedelta
 ) -> Job | None:
-    """Take one job by its key, due or not, unless somebody is at work on it."""
+    """Take one job by its key, due or not, unless somebody is at work on it.
+
+    One that acts and was tried is not taken before its time: the panel may still
+    be at work on the last call.
+    """
     query = sa.select(jobs.c.key).where(
         jobs.c.key == key,
         sa.or_(
             jobs.c.state == "waiting",
             sa.and_(jobs.c.state == "running", jobs.c.run_at <= now),
         ),
+        sa.or_(jobs.c.run_at <= now, jobs.c.acts.is_(False), jobs.c.attempts == 0),
     )
     found = db.execute(skip_locked(db, query)).scalars().all()
     taken = _take(db, found, now + lease)
     return taken[0] if taken else None
+
+
+def tried_until(db: sa.Connection, key: str, now: datetime) -> datetime | None:
+    """Return when a job that was tried is due again, None when it may run now."""
+    query = sa.select(jobs.c.run_at).where(
+        jobs.c.key == key,
+        jobs.c.run_at > now,
+        sa.or_(
+            jobs.c.state == "running",
+            sa.and_(jobs.c.state == "waiting", jobs.c.attempts > 0),
+        ),
+    )
+    return db.execute(query).scalar()
 
 
 def claim_group(

@@ -23,6 +23,7 @@ from bridge.billing.model import (
 from bridge.billing.period_text import read_period
 from bridge.billing.periods import own_lines
 from bridge.billing.upgrade_case import UpgradeCase
+from bridge.errors import Reason, RemoteError
 from bridge.events import Event, read_id
 from bridge.panel import PanelReads
 from bridge.policies import UpgradePolicy
@@ -59,17 +60,30 @@ def request_for(panel: PanelReads, service_id: int) -> CancellationRequest | Non
     """Return the cancellation request that the panel lists for a service.
 
     What a list does not show is looked for in a second one: rows that are taken
-    out and put in while it is read page by page can hide one in between.
+    out and put in while it is read page by page can hide one in between. Raises
+    RemoteError where a row that cannot be read may be the one.
     """
     for _ in range(2):
-        listed = [
-            request
-            for request in panel.cancellation_requests()
-            if request.service_id == service_id
-        ]
+        requests = panel.cancellation_requests()
+        listed = [one for one in requests if one.service_id == service_id]
         if listed:
-            return max(listed, key=lambda request: request.id)
+            newest = max(listed, key=lambda request: request.id)
+            _clear(newest)
+            return newest
+    for one in requests:
+        if one.service_id == 0:
+            _clear(one)
     return None
+
+
+def _clear(request: CancellationRequest) -> None:
+    if request.unclear:
+        raise RemoteError(
+            "panel",
+            Reason.UNREADABLE,
+            f"cancellation request {request.id}: {request.unclear}",
+            sent=False,
+        )
 
 
 def end_of(

@@ -325,6 +325,8 @@ def keep(
         book.keep(db, table, key, values, now, was)
     for key, at in ctx.effects.moves:
         outbox.move(db, key, at)
+    for key, at in ctx.effects.revives:
+        outbox.revive(db, key, at)
     for key, reason in ctx.effects.withdraws:
         outbox.withdraw(db, [key], reason, now)
     new = [_new_job(entry, job) for entry in ctx.effects.later]

@@ -15,7 +15,7 @@ from bridge.billing.model import CancellationRequest, Invoice, Service
 from bridge.dispatch import apply_job, end_job
 from bridge.errors import Reason, RemoteError
 from bridge.events import Body, Subject
-from bridge.hooks.schedule_cancellation import key_of, terminate_key
+from bridge.hooks.schedule_cancellation import CERTAIN, key_of, terminate_key
 from bridge.preparing import Bench
 from bridge.store import book, inbox, outbox, reports
 from bridge.store.inbox import Accepted
@@ -25,6 +25,8 @@ log = structlog.get_logger("reconcile")
 
 #: A request younger than this may still be on its way through the book.
 FRESH = timedelta(minutes=15)
+#: More that vanish at once, and more than half, is a panel that shows nonsense.
+_FEW = 3
 #: Services looked up in one pass, at most; the next pass goes on.
 LOOKED_UP = 300
 
@@ -79,37 +81,83 @@ def _vanished(
     requests: list[CancellationRequest],
     dry_run: bool,
 ) -> None:
-    """Withdraw what the panel does not list any more, in two complete passes.
+    """Withdraw what was missing on two complete lists, ten minutes apart or more.
 
-    Rows taken out and put in while a list is read page by page can hide another.
-    A service that is listed under a newer request is not withdrawn.
+    One list may be wrong: rows that are taken out and put in while it is read page
+    by page hide others, and a panel in trouble lists nothing. Where more vanish
+    than a few and half of all, staff are told and nothing is withdrawn. A service
+    that is listed under a newer request is not missing.
     """
     now = bench.now()
-    gone = _unlisted([row for row in live if _settled(row, now)], requests)
-    if gone:
-        gone = _unlisted(gone, bench.panel.cancellation_requests())
+    listed = {request.service_id for request in requests}
+    if 0 in listed:
+        detail = "a row of the panel's list cannot be read: nobody is withdrawn"
+        report.differences.append(Difference("unreadable", 0, detail))
+        return
+    missing = [row for row in live if row.service_id not in listed]
+    back = [row.key for row in live if row.missing_at and row.service_id in listed]
+    fresh = [row for row in missing if _settled(row, now) and row.missing_at is None]
+    gone = [
+        row
+        for row in missing
+        if _settled(row, now) and row.missing_at and now - row.missing_at >= CERTAIN
+    ]
+    for row in fresh:
+        detail = f"request {row.request_id} is not listed: looked for again later"
+        report.differences.append(Difference("missing", row.service_id, detail))
+    if not dry_run and (back or fresh):
+        keys = [row.key for row in fresh]
+        bench.store.write(lambda db: book.missing(db, keys, back, now))
+    if len(gone) > _FEW and 2 * len(gone) > len(live):
+        _too_many(bench, report, len(gone), dry_run)
+        return
     for row in gone:
         detail = f"request {row.request_id} is not on the panel's list any more"
         report.differences.append(Difference("withdrawn", row.service_id, detail))
         if not dry_run:
-            bench.store.write(partial(withdraw, row=row, reason=detail, now=now))
+            change = partial(withdraw, row=row, reason=detail, now=now, vanished=True)
+            bench.store.write(change)
 
 
 def _settled(row: Any, now: datetime) -> bool:
     return bool(row.state != "acting" and now - row.changed_at >= FRESH)
 
 
-def _unlisted(rows: list[Any], requests: list[CancellationRequest]) -> list[Any]:
-    services = {request.service_id for request in requests}
-    return [row for row in rows if row.service_id not in services]
+def _too_many(bench: Bench, report: Report, count: int, dry_run: bool) -> None:
+    """Tell staff, once a day, instead of withdrawing so many."""
+    detail = (
+        f"{count} requests vanished from the panel's list at once: nothing is "
+        "withdrawn; look at the panel, and withdraw by hand what is to be"
+    )
+    report.differences.append(Difference("too many", 0, detail))
+    log.error("too many requests vanished", count=count)
+    if dry_run:
+        return
+    now = bench.now()
+    job = NewJob(
+        key=f"reconcile/{now:%Y-%m-%d}/too-many",
+        event_id=None,
+        action="log_activity",
+        rule="reconcile",
+        run_at=now,
+        parameters={"text": f"[bridge] {detail}", "raw": True},
+    )
+    bench.store.write(partial(outbox.put, new=[job], now=now))
 
 
-def withdraw(db: sa.Connection, row: Any, reason: str, now: datetime) -> bool:
-    """Withdraw a cancellation that has not begun, and have its client told."""
+def withdraw(
+    db: sa.Connection, row: Any, reason: str, now: datetime, *, vanished: bool = False
+) -> bool:
+    """Withdraw a cancellation that has not begun, and have its client told.
+
+    One that *vanished* from the panel's list comes back when it is listed again.
+    """
     fresh = book.cancellation(db, row.key)
     if fresh is None or fresh.state not in ("scheduled", "staff"):
         return False
-    values = {"state": "withdrawn", "reason": reason}
+    values: dict[str, Any] = {"state": "withdrawn", "reason": reason}
+    if not vanished:
+        values["missing_at"] = None
     book.keep(db, "cancellations", row.key, values, now, fresh.state)
     outbox.withdraw(db, [terminate_key(row.key)], reason, now)
     alert = NewJob(
@@ -138,10 +186,14 @@ def _unheard(
     dry_run: bool,
     progress: Callable[[int, int], None],
 ) -> None:
-    news = [r for r in requests if r.id not in known and r.service_id not in busy]
+    clear = [r for r in requests if not r.unclear]
+    news = [r for r in clear if r.id not in known and r.service_id not in busy]
+    news += [
+        r for r in clear if r.service_id not in busy and known.get(r.id) == "vanished"
+    ]
     if not bench.dry_run:
         # What was only rehearsed is real now.
-        news += [r for r in requests if known.get(r.id) == "rehearsed"]
+        news += [r for r in clear if known.get(r.id) == "rehearsed"]
     report.complete = len(news) <= LOOKED_UP
     for done, request in enumerate(news[:LOOKED_UP], 1):
         progress(done, len(news))
@@ -150,10 +202,13 @@ def _unheard(
             if not dry_run:
                 _remember_as_over(bench, request, service)
             continue
-        detail = f"request {request.id} was never heard of: taken up"
+        vanished = known.get(request.id) == "vanished"
+        news_of_it = "is listed again" if vanished else "was never heard of"
+        detail = f"request {request.id} {news_of_it}: taken up"
         report.differences.append(Difference("taken up", service.id, detail))
         if not dry_run:
-            _take_up(bench, request, service)
+            again = known.get(request.id) == "vanished"
+            _take_up(bench, request, service, again=again)
 
 
 def _service(bench: Bench, request: CancellationRequest) -> Service | None:
@@ -188,7 +243,9 @@ def _remember_as_over(
     bench.store.write(lambda db: book.keep(db, "cancellations", key, values, now))
 
 
-def _take_up(bench: Bench, request: CancellationRequest, service: Service) -> None:
+def _take_up(
+    bench: Bench, request: CancellationRequest, service: Service, *, again: bool
+) -> None:
     """Make up for the delivery that never came: it takes the same path."""
     now = bench.now()
     kind = "Immediate" if request.immediate else "End of Billing Period"
@@ -200,6 +257,8 @@ def _take_up(bench: Bench, request: CancellationRequest, service: Service) -> No
     }
     rehearsed = "" if bench.dry_run else "live-"
     id = f"reconcile-{rehearsed}{request.id}"
+    if again:
+        id += f"-{now:%Y%m%d%H%M}"
     made = Accepted(
         id,
         bench.panel_name,

@@ -7,6 +7,7 @@ what cannot be read, and returns a value without secrets.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,7 +28,8 @@ from bridge.billing.model import (
     Service,
     User,
 )
-from bridge.whmcs_fields import Row, moment, money
+from bridge.events import read_id
+from bridge.whmcs_fields import Row, first_trouble, moment, money
 
 
 def loader(schema: type[Schema]) -> Callable[[Any], Row]:
@@ -53,6 +55,7 @@ _full_invoice = loader(schemas.FullInvoiceAnswer)
 _domain = loader(schemas.DomainAnswer)
 _quote = loader(schemas.QuoteAnswer)
 _request = loader(schemas.RequestAnswer)
+_request_ids = loader(schemas.RequestIds)
 _upgrade_price = loader(schemas.PriceOfUpgradeAnswer)
 
 
@@ -142,7 +145,24 @@ def read_quote(row: Row) -> Quote:
 
 
 def read_request(row: Row) -> CancellationRequest:
-    """Read a cancellation request; a type that nobody knows is not guessed."""
+    """Read a cancellation request; a type that nobody knows is not guessed.
+
+    One that cannot be read is kept as unclear: the others of the list still count.
+    """
+    try:
+        return _clear_request(row)
+    except ValidationError as error:
+        whose = _request_ids(row)
+        return CancellationRequest(
+            whose["id"],
+            read_id(whose["service_id"]) or 0,
+            False,
+            date.min,
+            unclear=first_trouble(error),
+        )
+
+
+def _clear_request(row: Row) -> CancellationRequest:
     got = _request(row)
     kind = " ".join(got.pop("kind").casefold().split())
     if kind not in ("immediate", "immediately") and not kind.startswith("end of bill"):

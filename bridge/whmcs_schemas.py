@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
 
 from bridge.billing.model import Cycle
 from bridge.whmcs_fields import (
@@ -208,6 +208,13 @@ class QuoteAnswer(Answer):
     stage = Text(required=True)
     total = Amount(required=True)
     valid_until = Day(data_key="validuntil", load_default=None)
+
+
+class RequestIds(Answer):
+    """What must be readable of a row of GetCancelledPackages."""
+
+    id = Number(required=True)
+    service_id = fields.Raw(data_key="relid", load_default=None)
 
 
 class RequestAnswer(Answer):

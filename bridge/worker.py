@@ -23,7 +23,7 @@ from bridge.errors import (
 )
 from bridge.events import Event
 from bridge.hooks import actions
-from bridge.hooks.context import Context
+from bridge.hooks.context import Context, Effects
 from bridge.ledger import keep, keep_messages, messages_of, show_parked
 from bridge.preparing import ACTING_LEASE, TOLD_AN_HOUR, Bench
 from bridge.retries import each_alone, not_kept, result_of, unforeseen
@@ -326,10 +326,7 @@ class _Outcome:
         """Whether nothing but the outcome and its messages is to be written."""
         if self.finish.state not in ("done", "skipped") or self.finish.run_at:
             return False
-        effects = self.ctx.effects if self.ctx is not None else None
-        more = effects and (
-            effects.rows or effects.moves or effects.withdraws or effects.later
-        )
+        more = self.ctx is not None and self.ctx.effects != Effects()
         return not (more or self.members or self.job.steps)
 
 

@@ -154,6 +154,7 @@ def test_a_withdrawal_between_claim_and_act_is_seen(kit: Kit) -> None:
     kit.bridge.worker._act([first], events)  # reads the list
     kit.world.withdraw_cancellation(service_of(second))
     kit.bridge.worker._act([second], events)
+    kit.advance(minutes=11)
 
     assert kit.panel.terminations == {service_of(first): 1}
     assert cancellation(kit, service_of(second)).state == "withdrawn"

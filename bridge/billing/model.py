@@ -264,13 +264,18 @@ class Quote:
 
 @dataclass(frozen=True)
 class CancellationRequest:
-    """A client's request as the panel lists it."""
+    """A client's request as the panel lists it.
+
+    *unclear* says what of the row could not be read: then nothing may follow from
+    it, and *service_id* is 0 where not even the service is certain.
+    """
 
     id: int
     service_id: int
     immediate: bool
     requested_on: date
     reason: str = ""
+    unclear: str = ""
 
 
 @dataclass(frozen=True)

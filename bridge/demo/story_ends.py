@@ -60,6 +60,13 @@ def withdrawn(play: Play) -> None:
     """The panel deletes the request and tells nobody: the comparison finds it."""
     play.world.withdraw_cancellation(MARTAS_PLAN)
     play.arrives()
+    play.expect("la comparación halla", "the comparison finds",
+                [f"missing {MARTAS_PLAN}"], play.hands.reconcile())  # fmt: skip
+    play.tell(
+        "una sola lista puede equivocarse: el puente vuelve a mirar a los 15 minutos",
+        "one list may be wrong: the bridge looks again 15 minutes later",
+    )
+    play.later(15)
     seen = play.hands.reconcile()
     play.expect("la comparación halla", "the comparison finds",
                 [f"withdrawn {MARTAS_PLAN}"], seen)  # fmt: skip

@@ -40,6 +40,7 @@ class Cancellation:
     reason: str | None = None
     event_id: str | None = None
     owed: list[dict[str, Any]] | None = None
+    missing_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,7 @@ class Effects:
     )
     later: list[dict[str, Any]] = field(default_factory=list)
     moves: list[tuple[str, datetime]] = field(default_factory=list)
+    revives: list[tuple[str, datetime]] = field(default_factory=list)
     withdraws: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -260,6 +262,10 @@ class Context:
     def move(self, key: str, at: datetime) -> None:
         """Give a waiting job another time, together with the outcome."""
         self.effects.moves.append((key, at))
+
+    def revive(self, key: str, at: datetime) -> None:
+        """Let a withdrawn job wait again until *at*, together with the outcome."""
+        self.effects.revives.append((key, at))
 
     def withdraw(self, keys: Sequence[str], reason: str) -> None:
         """Take waiting jobs back, together with the outcome."""

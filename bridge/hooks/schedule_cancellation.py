@@ -21,6 +21,8 @@ IMMEDIATE, END_OF_PERIOD = "immediate", "end_of_period"
 #: The hook fires while the request is being made: ask again for so long.
 _PATIENCE = timedelta(minutes=10)
 _AGAIN = timedelta(seconds=20)
+#: A request that was on no list for so long is gone: one list may be wrong.
+CERTAIN = timedelta(minutes=10)
 #: What should have ended longer ago waits for staff.
 TOO_LATE = timedelta(hours=72)
 
@@ -63,6 +65,7 @@ def schedule_cancellation(ctx: Context) -> Outcome:
     _book(ctx, key, known, service, request, end, at, owed, None)
     if known:
         ctx.move(terminate_key(key), at)
+        ctx.revive(terminate_key(key), at)
         ctx.withdraw(reminder_keys(ctx, key), "the service ends at once")
     ctx.later("terminate_service", key=terminate_key(key), at=at, cancellation=key)
     if not request.immediate:
@@ -140,12 +143,14 @@ def remind(ctx: Context, key: str, service_id: int, end: End) -> None:
 
 
 def _rehearsed(ctx: Context, key: str) -> Cancellation | None:
-    """Return the row of a request that a dry run carried out on paper only.
+    """Return the row of a request that is to be scheduled after all.
 
-    One that was really carried out, or withdrawn, is over: raises Skipped.
+    A dry run carried it out on paper only, or it was missing on the panel's list
+    for a while. One that really ended, or staff withdrew, is over: raises Skipped.
     """
     row = ctx.book.cancellation(key)
-    if row is not None and row.state != "rehearsed":
+    back = row is not None and row.state == "withdrawn" and row.missing_at is not None
+    if row is not None and row.state != "rehearsed" and not back:
         raise Skipped(f"that request of service {row.service_id} is {row.state}")
     return row
 
@@ -190,6 +195,7 @@ def _book(
         "next_due": service.next_due,
         "owed": [{"id": one.id, "number": one.number} for one in owed],
         "state": "scheduled" if at else "staff",
+        "missing_at": None,
         "reason": reason,
         "event_id": ctx.event.id if ctx.event else None,
     }

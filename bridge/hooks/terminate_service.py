@@ -14,6 +14,7 @@ from bridge.gather import end_of, request_for
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Cancellation, Context, Reserved
 from bridge.hooks.schedule_cancellation import (
+    CERTAIN,
     IMMEDIATE,
     TOO_LATE,
     moment_of,
@@ -123,6 +124,15 @@ def _same(ctx: Context, row: Cancellation, service: Service) -> None:
 
 
 def _withdrawn(ctx: Context, row: Cancellation) -> Outcome:
+    """Withdraw what the panel does not list, now and ten minutes ago."""
+    since = row.missing_at or ctx.now
+    if ctx.now - since < CERTAIN:
+        if row.missing_at is None:
+            ctx.keep("cancellations", row.key, was=row.state, missing_at=ctx.now)
+        raise ctx.not_now(
+            "the panel does not list the request: looked for once more",
+            since + CERTAIN,
+        )
     reason = "the request is not on the panel's list any more: withdrawn"
     ctx.keep("cancellations", row.key, was=row.state, state="withdrawn", reason=reason)
     tell(ctx, row, "cancellation_withdrawn")

@@ -115,14 +115,29 @@ def live_cancellations(db: sa.Connection) -> Sequence[Any]:
     return db.execute(query).all()
 
 
+def missing(
+    db: sa.Connection, keys: Sequence[str], back: Sequence[str], now: datetime
+) -> None:
+    """Note of cancellations that the panel did not list them now, or does again."""
+    for start in range(0, max(len(keys), len(back)), 500):
+        for names, at in ((keys, now), (back, None)):
+            some = cancellations.c.key.in_(names[start : start + 500])
+            db.execute(sa.update(cancellations).where(some).values(missing_at=at))
+
+
 def known_requests(db: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
-    """Return which of the panel's requests the book knows, with their state."""
+    """Return which of the panel's requests the book knows, with their state.
+
+    Those that were withdrawn because they were not listed are "vanished".
+    """
     found: dict[int, str] = {}
     for start in range(0, len(ids), 500):
         some = ids[start : start + 500]
-        query = sa.select(cancellations.c.request_id, cancellations.c.state)
-        rows = db.execute(query.where(cancellations.c.request_id.in_(some)))
-        found.update({row.request_id: row.state for row in rows})
+        names = ("request_id", "state", "missing_at")
+        query = sa.select(*(cancellations.c[name] for name in names))
+        for row in db.execute(query.where(cancellations.c.request_id.in_(some))):
+            vanished = row.state == "withdrawn" and row.missing_at is not None
+            found[row.request_id] = "vanished" if vanished else row.state
     return found
 
 

@@ -157,7 +157,9 @@ def _insert(dialect: str) -> Any:
         "finished_at": None,
     }
     return statement.on_conflict_do_update(
-        index_elements=["key"], set_=again, where=jobs.c.state == "rehearsed"
+        index_elements=["key"],
+        set_=again,
+        where=jobs.c.state == "rehearsed",
     )
 
 
@@ -347,6 +349,13 @@ def move(db: sa.Connection, key: str, at: datetime) -> None:
     """Give a waiting job another due time."""
     change = sa.update(jobs).where(jobs.c.key == key, jobs.c.state == "waiting")
     db.execute(change.values(run_at=at, due_at=at))
+
+
+def revive(db: sa.Connection, key: str, at: datetime) -> None:
+    """Let a withdrawn job wait again, until *at*."""
+    change = sa.update(jobs).where(jobs.c.key == key, jobs.c.state == "withdrawn")
+    values = {"state": "waiting", "reason": None, "attempts": 0, "finished_at": None}
+    db.execute(change.values(values | {"run_at": at, "due_at": at}))
 
 
 def withdraw(db: sa.Connection, keys: Sequence[str], reason: str, now: datetime) -> int:

@@ -290,6 +290,7 @@ cancellations = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("event_id", sa.Text),
     sa.Column("acted_at", Instant),
+    sa.Column("missing_at", Instant),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
     sqlite_autoincrement=True,

@@ -41,10 +41,24 @@ def test_withdrawn_at_the_last_moment_nothing_ends_and_the_client_is_told(
 ) -> None:
     asked.world.withdraw_cancellation(2)
     evening(asked)
+    still = cancellation(asked, 2).state
+    asked.advance(minutes=11)
 
+    assert still == "scheduled"
     assert asked.panel.count("ModuleTerminate") == 0
     assert cancellation(asked, 2).state == "withdrawn"
     assert texts(asked) == ["cancellation_withdrawn"]
+
+
+def test_one_empty_list_at_the_moment_withdraws_nothing(asked: Kit) -> None:
+    listed = dict(asked.world.cancellations)
+    asked.world.cancellations.clear()
+    evening(asked)
+    asked.world.cancellations.update(listed)
+    asked.advance(minutes=11)
+
+    assert asked.panel.terminations == {2: 1}
+    assert texts(asked) == ["cancellation_done"]
 
 
 def test_gone_already_is_done_without_a_call(asked: Kit) -> None:

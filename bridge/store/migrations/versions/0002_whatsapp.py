@@ -1,4 +1,4 @@
-"""What WhatsApp's webhooks say: receipts, contacts, telephones, templates."""
+"""Receipts, contacts, telephones, templates; when a request was first missing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """Create the tables, and give messages their form and error."""
+    op.add_column(
+        "cancellations", sa.Column("missing_at", tables.Instant(), nullable=True)
+    )
     op.add_column("messages", sa.Column("form", sa.Text(), nullable=True))
     op.add_column("messages", sa.Column("error", sa.Text(), nullable=True))
     op.create_table(

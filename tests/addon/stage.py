@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -109,20 +110,9 @@ class Stage:
         self.env = {n: v for n, v in os.environ.items() if not n.startswith("BRIDGE_")}
         self.env |= {"STAGE_DATABASE": json.dumps(self._database)}
         self.php(_CREATE, server.address, name, (FILES / "schema.sql").read_text())
-        self.port = _free_port()
-        self._web = _start(
-            [
-                *PHP,
-                "-S",
-                f"127.0.0.1:{self.port}",
-                "-t",
-                str(folder),
-                str(folder / "index.php"),
-            ],
-            folder / "web.log",
-            env=self.env | {"PHP_CLI_SERVER_WORKERS": "4"},
+        self._web, self.port = _serve(
+            folder, folder / "web.log", self.env, str(folder / "index.php")
         )
-        _until(lambda: _answers(self.port), self._web)
 
     def stop(self) -> None:
         """End the web server with its workers."""
@@ -275,6 +265,23 @@ def _start(
         )
 
 
+def _serve(
+    folder: Path,
+    log: Path,
+    env: dict[str, str],
+    *script: str,
+    options: Sequence[str] = (),
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Start PHP's web server over *folder*, at a port that it takes by itself."""
+    command = [*PHP, *options, "-S", "127.0.0.1:0", "-t", str(folder), *script]
+    process = _start(command, log, env=env | {"PHP_CLI_SERVER_WORKERS": "4"})
+    told = re.compile(r"\(http://127\.0\.0\.1:(\d+)\) started")
+    _until(lambda: told.search(log.read_text()), process)
+    found = told.search(log.read_text())
+    assert found is not None
+    return process, int(found[1])
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End what `_start` started, and wait for it."""
     if process.stdin is not None:
@@ -303,12 +310,6 @@ def _somebody() -> pwd.struct_passwd:
     raise LookupError("no user mysql or nobody to run the database as")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _connects(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         try:
@@ -316,11 +317,6 @@ def _connects(path: Path) -> bool:
         except OSError:
             return False
         return True
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _until(true: Any, process: subprocess.Popen[bytes]) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from bridge.signing import read_secret, sign
 
-from .stage import FILES, PATIENCE, PHP, Stage, _end, _serve
+from .stage import FILES, PATIENCE, PHP, Stage, end, serve
 
 PATH = "/modules/addons/hookbridge/transfer.php"
 MARKS = ("MARKEDuser", "MARKEDpass")
@@ -51,7 +51,7 @@ class Door:
         self.folder = folder or stage.folder
         name = uuid.uuid4().hex
         self._log = self.folder / f"complaints-{name}.log"
-        self._web, self.port = _serve(
+        self._web, self.port = serve(
             self.folder,
             self.folder / f"door-{name}.log",
             stage.env | ({} if clock is None else {"STAGE_CLOCK": str(clock)}),
@@ -60,7 +60,7 @@ class Door:
 
     def close(self) -> None:
         """End the web server with its workers."""
-        _end(self._web)
+        end(self._web)
 
     @property
     def complaints(self) -> str:

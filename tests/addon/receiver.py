@@ -75,6 +75,11 @@ class Receiver:
         self._server.server_close()
         self._thread.join()
 
+    def after(self, seconds: float) -> str:
+        """Behave well, but only after a while."""
+        self.ended.wait(seconds)
+        return "ok"
+
     def posts(self) -> list[Got]:
         return [one for one in self.got if one.path == "/hooks/whmcs"]
 

@@ -86,12 +86,12 @@ class MariaDB:
              f"--pid-file={folder}/pid", *user, *options],
             folder / "log",
         )  # fmt: skip
-        _until(lambda: _connects(folder / "s"), self.process)
+        until(lambda: _connects(folder / "s"), "the database does not answer")
 
     def stop(self) -> None:
         """End the server that was started, by its process."""
         if self.process is not None:
-            _end(self.process)
+            end(self.process)
             self._folder.cleanup()
 
 
@@ -110,13 +110,13 @@ class Stage:
         self.env = {n: v for n, v in os.environ.items() if not n.startswith("BRIDGE_")}
         self.env |= {"STAGE_DATABASE": json.dumps(self._database)}
         self.php(_CREATE, server.address, name, (FILES / "schema.sql").read_text())
-        self._web, self.port = _serve(
+        self._web, self.port = serve(
             folder, folder / "web.log", self.env, str(folder / "index.php")
         )
 
     def stop(self) -> None:
         """End the web server with its workers."""
-        _end(self._web)
+        end(self._web)
 
     def php(self, code: str, *arguments: Any) -> str:
         """Run a little PHP; *arguments* come as $given. Fails if PHP complains."""
@@ -265,7 +265,7 @@ def _start(
         )
 
 
-def _serve(
+def serve(
     folder: Path,
     log: Path,
     env: dict[str, str],
@@ -276,13 +276,13 @@ def _serve(
     command = [*PHP, *options, "-S", "127.0.0.1:0", "-t", str(folder), *script]
     process = _start(command, log, env=env | {"PHP_CLI_SERVER_WORKERS": "4"})
     told = re.compile(r"\(http://127\.0\.0\.1:(\d+)\) started")
-    _until(lambda: told.search(log.read_text()), process)
+    until(lambda: told.search(log.read_text()), "the web server does not start")
     found = told.search(log.read_text())
     assert found is not None
     return process, int(found[1])
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """End what `_start` started, and wait for it."""
     if process.stdin is not None:
         process.stdin.close()
@@ -319,9 +319,9 @@ def _connects(path: Path) -> bool:
         return True
 
 
-def _until(true: Any, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + PATIENCE
+def until(true: Any, otherwise: str) -> None:
+    """Wait for something of another process; *otherwise* is what is wrong if in vain."""
+    ends = time.monotonic() + PATIENCE
     while not true():
-        assert process.poll() is None, "the server ended at once"
-        assert time.monotonic() < until, "the server does not answer"
+        assert time.monotonic() < ends, otherwise
         threading.Event().wait(0.02)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 
 import pytest
 
@@ -115,12 +114,7 @@ def test_a_real_bridge_that_is_killed_and_comes_back_gets_everything(stage, runn
 
 def test_a_long_queue_does_not_hold_a_visitor_whose_page_cannot_leave(stage, receiver):
     """The web server of the stage keeps the visitor until the very end."""
-
-    def slow(got):
-        time.sleep(0.05)
-        return "ok"
-
-    receiver.behave = slow
+    receiver.behave = lambda got: receiver.after(0.05)
     stage.setting("address", "")
     stage.page(fire=[["InvoicePaid", {"invoiceid": 1}, 100]])
     stage.setting("address", receiver.url)

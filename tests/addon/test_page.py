@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from bridge import __version__
 from bridge.signing import new_secret
 
 from .doors import PATH, Door, request, signed
@@ -374,6 +375,7 @@ def test_the_test_finds_all_well(real_time, whmcs, door, address):
     assert re.search(r"Clocks: [+-]\d s apart\. Good\.", page)
     assert "Signature: accepted." in page
     assert re.search(r"Map: version \S+, \d+ hookpoints\.", page)
+    assert f"Versions: bridge {__version__}, add-on {__version__}." in page
 
 
 def test_a_wrong_secret_is_named(real_time, whmcs, door, address):

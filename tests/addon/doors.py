@@ -157,7 +157,8 @@ class Holder:
 
 
 TABLES = (
-    "tblinvoices", "tblcancelrequests", "tblcustomfieldsvalues", "tblsslorders",
+    "tblinvoices", "tblcancelrequests", "tblcustomfields", "tblcustomfieldsvalues",
+    "tblsslorders",
 )  # fmt: skip
 
 
@@ -186,3 +187,7 @@ def furnish(stage: Stage) -> None:
             id, service,
         )  # fmt: skip
     stage.sql("INSERT INTO tbldomains (id, userid, domain) VALUES (5, 2, 'a.example')")
+    stage.sql(
+        "INSERT INTO tblcustomfields (id, type, fieldname)"
+        " VALUES (6, 'client', 'Verified'), (7, 'product', 'Verified')"
+    )

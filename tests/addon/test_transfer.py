@@ -302,6 +302,22 @@ def test_an_empty_custom_field_verifies_nobody(value, whmcs, door):
     assert move(door, verified_field=6).told["code"] == "not_verified"
 
 
+@pytest.mark.parametrize("field", [7, 8], ids=["of a product", "of nobody"])
+def test_a_field_that_is_not_the_clients_verifies_nobody(field, whmcs, door):
+    for relid in (2, 3):
+        whmcs.sql(
+            "INSERT INTO tblcustomfieldsvalues (fieldid, relid, value)"
+            " VALUES (?, ?, 'on')",
+            field, relid,
+        )  # fmt: skip
+
+    assert move(door, verified_field=field).told["code"] == "not_verified"
+
+
+def test_no_field_is_the_panels_own_word(whmcs, door):
+    assert move(door, verified_field=None).told["status"] == "moved"
+
+
 LOCKED = "SELECT id FROM tblhosting WHERE id = 1 FOR UPDATE"
 
 

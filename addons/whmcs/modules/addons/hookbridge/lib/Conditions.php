@@ -77,7 +77,10 @@ class Conditions
     private function isVerified($client, $field)
     {
         if ($field !== null) {
-            $value = Capsule::table('tblcustomfieldsvalues')
+            // The values of a product's field hang on services of the same numbers.
+            $clients = Capsule::table('tblcustomfields')
+                ->where('id', $field)->where('type', 'client')->exists();
+            $value = !$clients ? '' : Capsule::table('tblcustomfieldsvalues')
                 ->where('fieldid', $field)->where('relid', $client)->value('value');
             $value = strtolower(trim((string) $value));
             return !in_array($value, ['', '0', 'no', 'off', 'false', 'não', 'nao'], true);

@@ -190,6 +190,32 @@ def test_odd_variables_are_no_matter(stage, receiver, arguments):
     assert [type(one["data"]) for one in sent] == [dict] * 4
 
 
+def test_variables_that_hold_themselves_cost_no_time(stage, receiver):
+    """Arrays in PHP may: what is looked through ends somewhere."""
+    code = (
+        "require 'init.php'; $a = ['client_id' => 5, 'city' => 'Salta', 'password' => 'MARKED-1'];"
+        "for ($n = 0; $n < 300; $n++) { $a['x' . $n] = &$a; }"
+        "$began = microtime(true); Stage::fire('ClientAdd', [$a]); echo microtime(true) - $began;"
+    )
+
+    assert float(stage.php(code)) < 1
+    (body,) = [json.loads(one.body) for one in receiver.posts()]
+    assert body["data"] == {"client_id": 5, "city": "Salta"}
+
+
+def test_what_the_bridge_says_is_no_markup_in_the_panels_log(stage, receiver):
+    title = "<script>alert(1)</script>\n\x00a & b"
+    receiver.behave = lambda got: (400, title)
+
+    stage.fire("InvoicePaid", PAID)
+
+    (row,) = stage.rows()
+    said = stage.sql("SELECT description FROM tblactivitylog")[0]["description"]
+    for text in (row["error"], said):
+        assert "script alert(1) /script a & b" in text
+        assert "<" not in text
+
+
 def test_an_event_always_fits_however_long_its_texts_are(stage, receiver):
     fat = "😀" * 30_000
     names = ["firstname", "lastname", "companyname", "email", "address1", "address2", "city",

@@ -308,6 +308,15 @@ def test_every_word_is_there_in_every_language(language, whmcs, door):
     assert not re.search(r"\{\d\}", page)
 
 
+def test_both_kinds_of_portuguese_read_the_same_words(whmcs, door):
+    brazil, portugal = (
+        read(door.page(f"portuguese-{land}")).texts for land in ("br", "pt")
+    )
+
+    assert brazil == portugal
+    assert "Waiting" not in brazil
+
+
 def words(language):
     source = (ADDON / "lang" / f"{language}.php").read_text(encoding="utf-8")
     found = re.findall(r"^\$_ADDONLANG\['(.*?)'\] = '(.*)';$", source, re.M)

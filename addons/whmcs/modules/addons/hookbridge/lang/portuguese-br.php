@@ -3,7 +3,7 @@
 
 $_ADDONLANG['queue'] = 'Fila de envio';
 $_ADDONLANG['waiting'] = 'Aguardando';
-$_ADDONLANG['waiting_rows'] = '{0}, e {1} que deixam passar as outras';
+$_ADDONLANG['waiting_rows'] = '{0}; deixam passar as outras: {1}';
 $_ADDONLANG['oldest'] = 'Idade da mais antiga';
 $_ADDONLANG['parked'] = 'Separadas';
 $_ADDONLANG['last_success'] = 'Último envio correto';

@@ -3,7 +3,7 @@
 
 $_ADDONLANG['queue'] = 'Cola de envío';
 $_ADDONLANG['waiting'] = 'En espera';
-$_ADDONLANG['waiting_rows'] = '{0}, y {1} que dejan pasar a las demás';
+$_ADDONLANG['waiting_rows'] = '{0}; dejan pasar a las demás: {1}';
 $_ADDONLANG['oldest'] = 'Antigüedad de la más vieja';
 $_ADDONLANG['parked'] = 'Apartadas';
 $_ADDONLANG['last_success'] = 'Último envío correcto';

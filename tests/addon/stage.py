@@ -7,7 +7,7 @@ import os
 import pwd
 import re
 import shutil
-import socket
+import signal
 import subprocess
 import tempfile
 import threading
@@ -70,23 +70,27 @@ class MariaDB:
             "username": "root",
             "password": "",
         }
-        user: list[str] = []
+        how: dict[str, Any] = {"cwd": folder}
         if os.geteuid() == 0:
+            # As somebody, not by --user: that has files of the system change hands.
             owner = _somebody()
-            user = [f"--user={owner.pw_name}"]
+            how |= {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
             os.chown(folder, owner.pw_uid, owner.pw_gid)
         data = f"--datadir={folder}/data"
         subprocess.run(
             ["mariadb-install-db", "--no-defaults", data, "--skip-test-db",
-             "--auth-root-authentication-method=normal", *user],
-            check=True, capture_output=True,
+             "--auth-root-authentication-method=normal"],
+            check=True, capture_output=True, **how,
         )  # fmt: skip
         self.process = _start(
             ["mariadbd", "--no-defaults", data, f"--socket={folder}/s", "--skip-networking",
-             f"--pid-file={folder}/pid", *user, *options],
-            folder / "log",
+             f"--pid-file={folder}/pid", *options],
+            folder / "log", **how,
         )  # fmt: skip
-        until(lambda: _connects(folder / "s"), "the database does not answer")
+        # A socket is there sooner; a server that is ended before this may not end.
+        log = folder / "log"
+        ready = b"ready for connections"
+        until(lambda: ready in log.read_bytes(), "the database does not start")
 
     def stop(self) -> None:
         """End the server that was started, by its process."""
@@ -252,7 +256,7 @@ _GUARD = 'trap : TERM; "$@" & read -r _; kill 0; wait'
 
 
 def _start(
-    command: list[str], log: Path, env: dict[str, str] | None = None
+    command: list[str], log: Path, env: dict[str, str] | None = None, **how: Any
 ) -> subprocess.Popen[bytes]:
     with log.open("wb") as errors:
         return subprocess.Popen(
@@ -262,6 +266,7 @@ def _start(
             stderr=errors,
             env=env,
             start_new_session=True,
+            **how,
         )
 
 
@@ -286,7 +291,11 @@ def end(process: subprocess.Popen[bytes]) -> None:
     """End what `_start` started, and wait for it."""
     if process.stdin is not None:
         process.stdin.close()
-    process.wait(PATIENCE)
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
 
 
 def _address(given: str) -> dict[str, Any]:
@@ -308,15 +317,6 @@ def _somebody() -> pwd.struct_passwd:
         except KeyError:
             continue
     raise LookupError("no user mysql or nobody to run the database as")
-
-
-def _connects(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return False
-        return True
 
 
 def until(true: Any, otherwise: str) -> None:

@@ -56,6 +56,57 @@ def test_a_bridge_that_takes_no_connection_holds_a_page_half_a_second(stage):
     assert (first["strikes"], second["tries"]) == (0, 0)
 
 
+def by_name(stage, receiver):
+    """Give the add-on the bridge's address by name, not by number."""
+    stage.setting("address", receiver.url.replace("127.0.0.1", "localhost"))
+
+
+def test_a_page_waits_for_no_name_server(stage, receiver):
+    """curl would wait ten seconds for one that is dead, whatever its time limits."""
+    by_name(stage, receiver)
+
+    told = stage.page(fire=[["InvoicePaid", PAID], ["ShoppingCartValidateUpgrade", {}]])
+    waiting = stage.rows()
+    last_error = stage.state()["last_error"]
+    stage.cron()
+    stage.fire("InvoicePaid", PAID)
+
+    assert told["answers"] == [[], [[]]]
+    assert len(waiting) == 1
+    assert "the name of the bridge was not looked up yet" in last_error
+    assert stage.state()["bridge_ip"] == "localhost 127.0.0.1"
+    assert (stage.rows(), len(receiver.posts())) == ([], 2)
+
+
+def test_a_page_goes_where_the_name_led_last(stage, receiver):
+    """Nothing listens at .2; the cron finds out that the bridge has moved."""
+    by_name(stage, receiver)
+    known = "REPLACE INTO mod_hookbridge_state VALUES ('bridge_ip', ?, 1)"
+    stage.sql(known, "localhost 127.0.0.2")
+
+    stage.fire("InvoicePaid", PAID)
+    left = stage.state()["last_error"]
+    stage.no_pause()
+    stage.cron()
+
+    assert left == "nothing listens at the address of the bridge"
+    assert stage.state()["bridge_ip"] == "localhost 127.0.0.1"
+    assert len(receiver.posts()) == 1
+
+
+@pytest.mark.parametrize(
+    "kept",
+    ["other.example 127.0.0.1", "localhost", "localhost x", "", "localhost ::1 a"],
+)
+def test_what_is_kept_of_another_name_is_not_used(stage, receiver, kept):
+    by_name(stage, receiver)
+    stage.sql("REPLACE INTO mod_hookbridge_state VALUES ('bridge_ip', ?, 1)", kept)
+
+    stage.fire("InvoicePaid", PAID)
+
+    assert receiver.got == []
+
+
 def test_a_bridge_that_is_down_is_said_in_words(stage):
     told = stage.page(fire=[["InvoicePaid", PAID]])
 

@@ -85,7 +85,7 @@ class MariaDB:
         self.process = _start(
             ["mariadbd", "--no-defaults", data, f"--socket={folder}/s", "--skip-networking",
              f"--pid-file={folder}/pid", *options],
-            folder / "log", **how,
+            folder / "log", leaves=str(folder), **how,
         )  # fmt: skip
         # A socket is there sooner; a server that is ended before this may not end.
         log = folder / "log"
@@ -95,8 +95,10 @@ class MariaDB:
     def stop(self) -> None:
         """End the server that was started, by its process."""
         if self.process is not None:
-            end(self.process)
-            self._folder.cleanup()
+            try:
+                end(self.process)
+            finally:
+                self._folder.cleanup()
 
 
 class Stage:
@@ -251,16 +253,20 @@ if ($told['status'] !== 'success') {
 
 
 #: Ends what it started, workers too, when the tests end: also when they are killed,
-#: since then its standard input ends.
-_GUARD = 'trap : TERM; "$@" & read -r _; kill 0; wait'
+#: since then its standard input ends. $0 is a folder that goes then, or nothing.
+_GUARD = 'trap : TERM; "$@" & read -r _; kill 0; wait; [ -z "$0" ] || rm -rf "$0"'
 
 
 def _start(
-    command: list[str], log: Path, env: dict[str, str] | None = None, **how: Any
+    command: list[str],
+    log: Path,
+    env: dict[str, str] | None = None,
+    leaves: str = "",
+    **how: Any,
 ) -> subprocess.Popen[bytes]:
     with log.open("wb") as errors:
         return subprocess.Popen(
-            ["sh", "-c", _GUARD, "sh", *command],
+            ["sh", "-c", _GUARD, leaves, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=errors,

@@ -251,6 +251,22 @@ def test_a_courier_that_died_holds_the_rows_for_half_a_minute_only(stage, receiv
     assert ids(receiver.got) == [1, 2]
 
 
+def test_what_was_said_is_said_again_after_an_hour_and_then_forgotten(stage, receiver):
+    receiver.behave = 400
+    for minutes in (0, 10, 70):
+        later(stage, minutes=minutes)
+        hooks(stage, 1)
+    lines = stage.sql("SELECT description FROM tblactivitylog")
+    before = [name for name in stage.state() if name.startswith("said:")]
+
+    later(stage, hours=3)
+    stage.cron()
+
+    assert (len(lines), len(before)) == (2, 1)
+    assert [name for name in stage.state() if name.startswith("said:")] == []
+    assert "last_error" in stage.state()
+
+
 def test_nothing_is_dropped_before_30_days(stage, receiver):
     receiver.behave = 503
     hooks(stage, 1)

@@ -23,6 +23,8 @@ def main(argv: list[str] | None = None) -> None:
         "--events", type=int, default=1_000_000, help="in the big store"
     )
     parser.add_argument("--cancellations", type=int, default=100_000, help="likewise")
+    parser.add_argument("--pages", type=int, default=200, help="of a panel, a median")
+    parser.add_argument("--rows", type=int, default=5000, help="that the add-on drains")
     parser.add_argument("--json", action="store_true", help="a line of JSON a case")
     given = vars(parser.parse_args(argv))
     case, as_json = given.pop("case"), given.pop("json")

@@ -1,4 +1,4 @@
-"""`python -m bench.addon`: what the add-on costs a page of the panel, and how fast it drains.
+"""`python -m bench addon`: what the add-on costs a page of the panel, and how fast it drains.
 
 Real PHP (php-fpm, one worker more than visitors), a MariaDB that syncs each commit as
 it comes by default, and the stage of the tests. A page fires one hook. Beside it: the
@@ -7,26 +7,29 @@ same page with an empty hook function, and with one that posts by curl and waits
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
-import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.processes import Place, bridge_environ, free_port, place
-from bench.table import Note, Row, at_least, at_most, show
-from tests.addon.fastcgi import Fpm
+from bench.table import Note, Row, at_least, at_most
+from tests.addon.fastcgi import Fpm, binary
 from tests.addon.receiver import Receiver
 from tests.addon.stage import MariaDB, Stage, missing
+
+if TYPE_CHECKING:
+    from bench.cases import Options
 
 SECRET = "whsec_YmVuY2hiZW5jaGJlbmNoYmVuY2hiZW5jaGJlbmNo"
 HOOK = ["InvoicePaid", {"invoiceid": 1, "invoice": {"object": "x"}}]
 EMPTY = "<?php\nadd_hook('InvoicePaid', 99, function ($vars) {\n});\n"
+#: How often the one that waits for a bridge of 2.5 s is asked: it takes as long each time.
+SLOW_PAGES = 3
 #: What many modules do: post within the hook and wait for the answer.
 SYNCHRONOUS = """<?php
 add_hook('InvoicePaid', 99, function ($vars) {
@@ -103,7 +106,7 @@ def pages(stage: Stage, fpm: Fpm, count: int) -> tuple[float, float]:
     return statistics.median(whole), statistics.median(hook)
 
 
-def added(stage: Stage, count: int, slow: int) -> list[Row | Note]:
+def added(stage: Stage, count: int) -> list[Row | Note]:
     """Time that a hook adds to a page, whatever the bridge does."""
     receiver, rows = Receiver(), []
     down = f"http://127.0.0.1:{free_port()}"
@@ -115,7 +118,7 @@ def added(stage: Stage, count: int, slow: int) -> list[Row | Note]:
 
     states: list[tuple[str, str, Any, int]] = [
         ("healthy", receiver.url, "ok", count),
-        ("slow (over 2 s)", receiver.url, late, slow),
+        ("slow (over 2 s)", receiver.url, late, SLOW_PAGES),
         ("down", down, "ok", count),
     ]
     try:
@@ -151,7 +154,7 @@ def added(stage: Stage, count: int, slow: int) -> list[Row | Note]:
     ]
 
 
-def drained(stage: Stage, there: Place, count: int) -> list[Row | Note]:
+def drained(stage: Stage, there: Place, count: int, runs: int) -> list[Row | Note]:
     """Rows a second that one cron takes to a real bridge, beside a bare curl loop."""
     port = free_port()
     environ = bridge_environ(there.directory, port, free_port())
@@ -166,7 +169,7 @@ def drained(stage: Stage, there: Place, count: int) -> list[Row | Note]:
     there.python("bridge", "run", port=port, **environ)
     told: list[Row | Note] = []
     rates: list[tuple[float, float]] = []
-    for _ in range(3):
+    for _ in range(runs):
         stage.reset("", SECRET)
         stage.page(fire=[["InvoicePaid", HOOK[1], count]])
         stage.setting("address", f"http://127.0.0.1:{port}")
@@ -183,26 +186,12 @@ def drained(stage: Stage, there: Place, count: int) -> list[Row | Note]:
     ]
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench.addon", description=__doc__)
-    parser.add_argument("--pages", type=int, default=200, help="for each median")
-    parser.add_argument(
-        "--slow-pages", type=int, default=3, help="of the one that waits"
-    )
-    parser.add_argument("--rows", type=int, default=5000, help="to drain")
-    given = parser.parse_args(argv)
-    if why := missing():
-        raise SystemExit(f"the add-on cannot be measured here: {why}")
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
-    cases: list[tuple[str, Callable[[Stage, Place], list[Row | Note]]]] = [
-        ("added", lambda stage, _: added(stage, given.pages, given.slow_pages)),
-        ("drained", lambda stage, there: drained(stage, there, given.rows)),
-    ]
+def addon(options: Options) -> list[Row | Note]:
+    """What the panel's add-on adds to a page, and how fast it drains its table."""
+    if why := missing() or ("" if binary() else "php-fpm is not installed"):
+        return [Note(f"not measured: {why}")]
     with staged() as stage, place() as there:
-        for name, case in cases:
-            print(show(name, case(stage, there)), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+        return [
+            *added(stage, options.pages),
+            *drained(stage, there, options.rows, options.runs),
+        ]

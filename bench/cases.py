@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.addon import addon
 from bench.fill import fill
 from bench.load import quantile
 from bench.processes import (
@@ -48,6 +49,8 @@ class Options:
     workers: int = 128
     events: int = 1_000_000
     cancellations: int = 100_000
+    pages: int = 200
+    rows: int = 5000
 
     def lasting(self, usual: float) -> float:
         """Return the chosen seconds, else what is usual for a case."""
@@ -498,6 +501,7 @@ CASES: dict[str, Callable[[Options], Rows]] = {
     "endtoend": endtoend,
     "decision": decision,
     "size": size,
+    "addon": addon,
 }
 
 

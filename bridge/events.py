@@ -294,7 +294,7 @@ def _context(raw: Mapping[str, Any]) -> dict[str, Any]:
         kept["changed"] = [
             clean(n)[:_NAME_LIMIT] for n in words[:100] if not SECRET_NAME.search(n)
         ]
-    for name in ("old_phonenumber", "domain"):
+    for name in ("old_phonenumber", "domain", "billing_cycle"):
         if isinstance(raw.get(name), str):
             kept[name] = clean(raw[name])[:255]
     if read_id(raw.get("service_id")):

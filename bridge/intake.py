@@ -14,6 +14,7 @@ import structlog
 from flask import Blueprint, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from bridge import __version__
 from bridge.decisions import Decider
 from bridge.errors import Refused, StoreUnavailable
 from bridge.events import Body, Event, read_body, subject
@@ -124,6 +125,7 @@ def hookpoints(panel: str) -> ResponseReturnValue:
         "hookpoints": sorted(hookmap.rules),
         "decisions": sorted(hookmap.decisions),
         "map": hookmap.version,
+        "version": __version__,
     }, 200
 
 

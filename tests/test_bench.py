@@ -18,6 +18,17 @@ def test_a_case_prints_ratios(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed["rows"][0]["ratio"] > 0
 
 
+def test_without_php_the_addon_is_a_note(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+
+    main(["addon", "--json"])
+
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["notes"] == ["not measured: php is not installed"]
+
+
 def test_a_table_says_what_was_met_and_why_a_row_is_missing() -> None:
     rows = [
         at_least("intake", 2000.0, 2400.0, "(flask)", 0.8),

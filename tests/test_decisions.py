@@ -105,6 +105,25 @@ def test_a_downgrade_is_refused_with_a_sentence(ask, kit):
     assert reason.startswith("refused (")
 
 
+@pytest.mark.parametrize(
+    ("cycle", "refused"), [("monthly", True), ("annually", False), ("x", False)]
+)
+def test_a_cycle_that_costs_less_is_refused_where_it_is_told(ask, cycle, refused):
+    data = {"id": 1, "pid": 22}
+    context = {"upgrade_targets": [22], "billing_cycle": cycle}
+
+    value, _ = said(ask("ShoppingCartValidateUpgrade", data, context))
+
+    assert bool(value) is refused
+
+
+def test_the_panels_own_way_refuses_a_cycle_that_costs_less(kit):
+    with pytest.raises(UpgradeRefusedError):
+        kit.world.upgrade(1, 22, "Monthly")
+
+    assert kit.world.upgrades == {}
+
+
 def test_the_panels_own_way_charges_what_was_answered(kit):
     ordered = kit.world.upgrade(1, 22, "Annually")
 

@@ -29,6 +29,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from bridge import __version__
 from bridge.demo.hooks import sign
 from bridge.intake import BODY_LIMIT
 from bridge.settings import Secret
@@ -458,6 +459,7 @@ def test_the_panel_is_told_which_hookpoints_the_map_uses(kit, client):
         "hookpoints": sorted(hookmap.rules),
         "decisions": sorted(hookmap.decisions),
         "map": hookmap.version,
+        "version": __version__,
     }
     assert "CancellationRequest" in answer.get_json()["hookpoints"]
     assert kit.events() == []

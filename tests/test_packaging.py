@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import sysconfig
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
+
+from bridge.commands.addon import pack
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -70,3 +74,21 @@ def test_an_installed_package_can_bring_a_store_up(installed, tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "data" / "bridge.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_installed_package_builds_the_addon_as_the_checkout_does(
+    installed, tmp_path
+):
+    built = [
+        run(installed, tmp_path, "addon", "build", "-o", name)
+        for name in ("one.zip", "two.zip")
+    ]
+
+    assert [done.returncode for done in built] == [0, 0], built[0].stderr
+    content = (tmp_path / "one.zip").read_bytes()
+    assert (tmp_path / "two.zip").read_bytes() == content
+    assert content == pack(ROOT / "addons" / "whmcs" / "modules" / "addons")
+    assert hashlib.sha256(content).hexdigest() in built[0].stderr
+    names = zipfile.ZipFile(tmp_path / "one.zip").namelist()
+    assert "modules/addons/hookbridge/lib/Conditions.php" in names
+    assert all(name.startswith("modules/addons/hookbridge/") for name in names)

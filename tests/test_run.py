@@ -127,13 +127,19 @@ def messages(file: Path, count: int) -> list[dict[str, str]]:
     """Return the messages once there are *count*, or as many as came in time."""
     waiting = threading.Event()
     until = datetime.now(UTC) + timedelta(seconds=PATIENCE)
-    found: list[dict[str, str]] = []
+    found = written(file)
     while len(found) < count and datetime.now(UTC) < until:
-        if file.exists():
-            whole = file.read_bytes().rpartition(b"\n")[0]
-            found = [json.loads(line) for line in whole.splitlines()]
         waiting.wait(0.02)
+        found = written(file)
     return found
+
+
+def written(file: Path) -> list[dict[str, str]]:
+    """Return the messages that stand in the console's file by now."""
+    if not file.exists():
+        return []
+    whole = file.read_bytes().rpartition(b"\n")[0]
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def get(address: str) -> dict[str, object]:

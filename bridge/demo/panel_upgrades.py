@@ -86,6 +86,7 @@ class Upgrades(Billing):
         answer = self.ask(
             "ShoppingCartValidateUpgrade", {"id": service.id, "pid": to_pid}, "client",
             service_id=service.id, upgrade_targets=offered,
+            billing_cycle=KEYS.get(cycle_named(cycle) or cycle, ""),
         )  # fmt: skip
         if isinstance(answer, list) and answer:
             raise UpgradeRefusedError(*[str(sentence) for sentence in answer])

@@ -1,4 +1,4 @@
-"""refuse_downgrade: what can be refused before the cycle is chosen."""
+"""refuse_downgrade: what must not be ordered, before the panel prices it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bridge.gather import upgrade_case
 from bridge.hooks import decision
 from bridge.hooks.context import Context
 
-#: These need the cycle, which ShoppingCartValidateUpgrade does not tell.
+#: These need the cycle, which ShoppingCartValidateUpgrade itself does not tell.
 _WITH_THE_CYCLE = frozenset({Refusal.CYCLE_NOT_SOLD, Refusal.COSTS_LESS})
 
 
@@ -20,8 +20,9 @@ _WITH_THE_CYCLE = frozenset({Refusal.CYCLE_NOT_SOLD, Refusal.COSTS_LESS})
 def refuse_downgrade(ctx: Context) -> tuple[Any, str]:
     """Answer a list of sentences in the client's language; an empty one lets pass.
 
-    Checks everything that does not depend on the cycle, for any cycle the plan
-    is sold for: what is refused for all of them is refused here.
+    Where the add-on says which cycle the client's form asks for, this is the last
+    word: what is not priced later would be priced by the panel alone. Without it,
+    what is refused for each cycle that the plan is sold for is refused here.
     """
     event = ctx.event
     product_id = event.identifier("pid") if event else None
@@ -44,7 +45,7 @@ def refuse_downgrade(ctx: Context) -> tuple[Any, str]:
         targets=event.context.get("upgrade_targets"),
         date_format=ctx.date_format,
     )
-    refusal, reason = _refusal(case)
+    refusal, reason = _refusal(case, _chosen(str(event.context.get("billing_cycle"))))
     if refusal is None:
         return [], "nothing speaks against it"
     name = f"refusal_{refusal.value}"
@@ -54,8 +55,18 @@ def refuse_downgrade(ctx: Context) -> tuple[Any, str]:
     return [sentence], f"refused ({refusal.value}): {reason}"
 
 
-def _refusal(case: UpgradeCase) -> tuple[Refusal | None, str]:
-    """Return why every cycle is refused, or None if one may pass."""
+def _chosen(text: str) -> Cycle | None:
+    try:
+        return Cycle.read(text)
+    except ValueError:
+        return None
+
+
+def _refusal(case: UpgradeCase, chosen: Cycle | None) -> tuple[Refusal | None, str]:
+    """Return why the chosen cycle, or else every cycle, is refused; None if not."""
+    if chosen is not None:
+        found = quote(replace(case, cycle=chosen))
+        return found.refusal, found.reason
     first: tuple[Refusal | None, str] = (None, "")
     for cycle in _cycles(case):
         found = quote(replace(case, cycle=cycle))

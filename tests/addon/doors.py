@@ -14,17 +14,7 @@ from urllib.parse import urlencode
 
 from bridge.signing import read_secret, sign
 
-from .stage import (
-    FILES,
-    PATIENCE,
-    PHP,
-    Stage,
-    _answers,
-    _end,
-    _free_port,
-    _start,
-    _until,
-)
+from .stage import FILES, PATIENCE, PHP, Stage, end, serve
 
 PATH = "/modules/addons/hookbridge/transfer.php"
 MARKS = ("MARKEDuser", "MARKEDpass")
@@ -50,23 +40,27 @@ class Answer(NamedTuple):
 
 
 class Door:
-    """A web server over *folder*; what PHP complains of is in `complaints`."""
+    """A web server over *folder*; what PHP complains of is in `complaints`.
 
-    def __init__(self, stage: Stage, folder: Path | None = None) -> None:
+    *clock* (Unix seconds) stands still for the add-on there; without it time passes.
+    """
+
+    def __init__(
+        self, stage: Stage, folder: Path | None = None, clock: int | None = None
+    ) -> None:
         self.folder = folder or stage.folder
-        self.port = _free_port()
-        self._log = self.folder / f"complaints-{self.port}.log"
-        complain = ("-d", "log_errors=1", "-d", f"error_log={self._log}")
-        self._web = _start(
-            [*PHP, *complain, "-S", f"127.0.0.1:{self.port}", "-t", str(self.folder)],
-            self.folder / f"door-{self.port}.log",
-            env=stage.env | {"PHP_CLI_SERVER_WORKERS": "4"},
+        name = uuid.uuid4().hex
+        self._log = self.folder / f"complaints-{name}.log"
+        self._web, self.port = serve(
+            self.folder,
+            self.folder / f"door-{name}.log",
+            stage.env | ({} if clock is None else {"STAGE_CLOCK": str(clock)}),
+            options=("-d", "log_errors=1", "-d", f"error_log={self._log}"),
         )
-        _until(lambda: _answers(self.port), self._web)
 
     def close(self) -> None:
         """End the web server with its workers."""
-        _end(self._web)
+        end(self._web)
 
     @property
     def complaints(self) -> str:
@@ -116,9 +110,11 @@ def request(service: Any = 1, old: Any = 2, new: Any = 3, **more: Any) -> bytes:
     return json.dumps({"type": "transfer", "timestamp": now, "data": data}).encode()
 
 
-def signed(secret: str, body: bytes, id: str = "", skew: int = 0) -> dict[str, str]:
-    """Return the headers of a delivery."""
-    id, stamp = id or new_id(), int(time.time()) + skew
+def signed(
+    secret: str, body: bytes, id: str = "", skew: int = 0, now: float | None = None
+) -> dict[str, str]:
+    """Return the headers of a delivery, signed *now* or so many seconds off."""
+    id, stamp = id or new_id(), int(time.time() if now is None else now) + skew
     return {
         "Content-Type": "application/json",
         "webhook-id": id,
@@ -161,7 +157,8 @@ class Holder:
 
 
 TABLES = (
-    "tblinvoices", "tblcancelrequests", "tblcustomfieldsvalues", "tblsslorders",
+    "tblinvoices", "tblcancelrequests", "tblcustomfields", "tblcustomfieldsvalues",
+    "tblsslorders",
 )  # fmt: skip
 
 
@@ -190,3 +187,7 @@ def furnish(stage: Stage) -> None:
             id, service,
         )  # fmt: skip
     stage.sql("INSERT INTO tbldomains (id, userid, domain) VALUES (5, 2, 'a.example')")
+    stage.sql(
+        "INSERT INTO tblcustomfields (id, type, fieldname)"
+        " VALUES (6, 'client', 'Verified'), (7, 'product', 'Verified')"
+    )

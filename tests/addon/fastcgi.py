@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .stage import until
+
 _BEGIN, _END, _PARAMS, _STDIN, _STDOUT, _STDERR = 1, 3, 4, 5, 6, 7
 
 
@@ -45,10 +47,7 @@ class Fpm:
             [str(binary()), "--nodaemonize", "--allow-to-run-as-root", "-y", str(config)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        until = time.monotonic() + 20
-        while not Path(self.socket).exists():
-            assert time.monotonic() < until, "php-fpm does not start"
-            time.sleep(0.02)
+        until(Path(self.socket).exists, "php-fpm does not start")
 
     def stop(self) -> None:
         """End it, whatever its workers are doing."""

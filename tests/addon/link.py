@@ -44,12 +44,22 @@ class Link:
     def ask(self, hook: Hook) -> object:
         """Fire a hook and return what the panel makes of its answers."""
         self.asked.append(hook)
-        answers = self._fire(hook, id=hook.context.get("service_id"), type="package")
+        answers = self._fire(hook, **self._form(hook))
         self.answers.append(answers)
         if not answers or answers == [[]]:
             return None
         (answer,) = answers
         return answer
+
+    def _form(self, hook: Hook) -> dict[str, Any]:
+        """Return what the client area's form posts at each step of an upgrade."""
+        cycle = hook.context.get("billing_cycle")
+        return {
+            "id": hook.context.get("service_id"),
+            "type": "package",
+            "pid": hook.data.get("pid") or hook.data.get("newproductid"),
+            "billingcycle": cycle or hook.data.get("newproductbillingcycle"),
+        }
 
     def _fire(self, hook: Hook, **request: Any) -> list[Any]:
         self.copy()

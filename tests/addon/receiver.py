@@ -32,7 +32,7 @@ class Got:
 class Receiver:
     """Answers as *behave* says: a function of the request, or a name below.
 
-    ok, a status number, html, redirect, hang, dribble, cut, endless, other, empty.
+    ok, a status number (or that and a title), html, redirect, hang, dribble, cut, endless, other, empty.
     """
 
     def __init__(self) -> None:
@@ -74,6 +74,11 @@ class Receiver:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def after(self, seconds: float) -> str:
+        """Behave well, but only after a while."""
+        self.ended.wait(seconds)
+        return "ok"
 
     def posts(self) -> list[Got]:
         return [one for one in self.got if one.path == "/hooks/whmcs"]
@@ -120,7 +125,8 @@ def _ok(self: Receiver, handler: Any, got: Got, _: Any) -> None:
 
 
 def _status(self: Receiver, handler: Any, got: Got, status: Any) -> None:
-    text = json.dumps({"type": "about:blank", "title": "Not so", "status": status})
+    status, title = status if isinstance(status, tuple) else (status, "Not so")
+    text = json.dumps({"type": "about:blank", "title": title, "status": status})
     _send(handler, status, text, "application/problem+json")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import shutil
-import socket
+import signal
 import subprocess
 import tempfile
 import threading
@@ -69,29 +70,35 @@ class MariaDB:
             "username": "root",
             "password": "",
         }
-        user: list[str] = []
+        how: dict[str, Any] = {"cwd": folder}
         if os.geteuid() == 0:
+            # As somebody, not by --user: that has files of the system change hands.
             owner = _somebody()
-            user = [f"--user={owner.pw_name}"]
+            how |= {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
             os.chown(folder, owner.pw_uid, owner.pw_gid)
         data = f"--datadir={folder}/data"
         subprocess.run(
             ["mariadb-install-db", "--no-defaults", data, "--skip-test-db",
-             "--auth-root-authentication-method=normal", *user],
-            check=True, capture_output=True,
+             "--auth-root-authentication-method=normal"],
+            check=True, capture_output=True, **how,
         )  # fmt: skip
         self.process = _start(
             ["mariadbd", "--no-defaults", data, f"--socket={folder}/s", "--skip-networking",
-             f"--pid-file={folder}/pid", *user, *options],
-            folder / "log",
+             f"--pid-file={folder}/pid", *options],
+            folder / "log", leaves=str(folder), **how,
         )  # fmt: skip
-        _until(lambda: _connects(folder / "s"), self.process)
+        # A socket is there sooner; a server that is ended before this may not end.
+        log = folder / "log"
+        ready = b"ready for connections"
+        until(lambda: ready in log.read_bytes(), "the database does not start")
 
     def stop(self) -> None:
         """End the server that was started, by its process."""
         if self.process is not None:
-            _end(self.process)
-            self._folder.cleanup()
+            try:
+                end(self.process)
+            finally:
+                self._folder.cleanup()
 
 
 class Stage:
@@ -109,24 +116,13 @@ class Stage:
         self.env = {n: v for n, v in os.environ.items() if not n.startswith("BRIDGE_")}
         self.env |= {"STAGE_DATABASE": json.dumps(self._database)}
         self.php(_CREATE, server.address, name, (FILES / "schema.sql").read_text())
-        self.port = _free_port()
-        self._web = _start(
-            [
-                *PHP,
-                "-S",
-                f"127.0.0.1:{self.port}",
-                "-t",
-                str(folder),
-                str(folder / "index.php"),
-            ],
-            folder / "web.log",
-            env=self.env | {"PHP_CLI_SERVER_WORKERS": "4"},
+        self._web, self.port = serve(
+            folder, folder / "web.log", self.env, str(folder / "index.php")
         )
-        _until(lambda: _answers(self.port), self._web)
 
     def stop(self) -> None:
         """End the web server with its workers."""
-        _end(self._web)
+        end(self._web)
 
     def php(self, code: str, *arguments: Any) -> str:
         """Run a little PHP; *arguments* come as $given. Fails if PHP complains."""
@@ -257,29 +253,55 @@ if ($told['status'] !== 'success') {
 
 
 #: Ends what it started, workers too, when the tests end: also when they are killed,
-#: since then its standard input ends.
-_GUARD = 'trap : TERM; "$@" & read -r _; kill 0; wait'
+#: since then its standard input ends. $0 is a folder that goes then, or nothing.
+_GUARD = 'trap : TERM; "$@" & read -r _; kill 0; wait; [ -z "$0" ] || rm -rf "$0"'
 
 
 def _start(
-    command: list[str], log: Path, env: dict[str, str] | None = None
+    command: list[str],
+    log: Path,
+    env: dict[str, str] | None = None,
+    leaves: str = "",
+    **how: Any,
 ) -> subprocess.Popen[bytes]:
     with log.open("wb") as errors:
         return subprocess.Popen(
-            ["sh", "-c", _GUARD, "sh", *command],
+            ["sh", "-c", _GUARD, leaves, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=errors,
             env=env,
             start_new_session=True,
+            **how,
         )
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def serve(
+    folder: Path,
+    log: Path,
+    env: dict[str, str],
+    *script: str,
+    options: Sequence[str] = (),
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Start PHP's web server over *folder*, at a port that it takes by itself."""
+    command = [*PHP, *options, "-S", "127.0.0.1:0", "-t", str(folder), *script]
+    process = _start(command, log, env=env | {"PHP_CLI_SERVER_WORKERS": "4"})
+    told = re.compile(r"\(http://127\.0\.0\.1:(\d+)\) started")
+    until(lambda: told.search(log.read_text()), "the web server does not start")
+    found = told.search(log.read_text())
+    assert found is not None
+    return process, int(found[1])
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
     """End what `_start` started, and wait for it."""
     if process.stdin is not None:
         process.stdin.close()
-    process.wait(PATIENCE)
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
 
 
 def _address(given: str) -> dict[str, Any]:
@@ -303,29 +325,9 @@ def _somebody() -> pwd.struct_passwd:
     raise LookupError("no user mysql or nobody to run the database as")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _connects(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return False
-        return True
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _until(true: Any, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + PATIENCE
+def until(true: Any, otherwise: str) -> None:
+    """Wait for something of another process; *otherwise* is what is wrong if in vain."""
+    ends = time.monotonic() + PATIENCE
     while not true():
-        assert process.poll() is None, "the server ended at once"
-        assert time.monotonic() < until, "the server does not answer"
+        assert time.monotonic() < ends, otherwise
         threading.Event().wait(0.02)

@@ -172,6 +172,37 @@ def test_the_service_of_the_request_counts_only_when_it_fits(
         assert asked(receiver)[0]["context"]["service_id"] == service
 
 
+FORM = {"id": "1", "type": "package", "pid": "22", "billingcycle": "monthly"}
+CYCLES = [
+    # what the form says, the cycle that is told
+    (FORM, "monthly"),
+    ({**FORM, "id": None, "serviceid": "1"}, "monthly"),
+    ({**FORM, "billingcycle": "semiannually"}, "semiannually"),
+    ({**FORM, "pid": "25"}, None),  # another plan
+    ({**FORM, "id": "2"}, None),  # another service
+    ({**FORM, "pid": None}, None),
+    ({**FORM, "billingcycle": None}, None),
+    ({**FORM, "billingcycle": "Monthly' OR 1=1"}, None),
+    ({**FORM, "billingcycle": ["monthly"]}, None),
+    ({**FORM, "pid": ["22"]}, None),
+    ({}, None),
+]
+
+
+@pytest.mark.parametrize(("form", "cycle"), CYCLES)
+def test_the_cycle_of_the_form_counts_only_when_it_is_about_this_change(
+    stage, receiver, services, form, cycle
+):
+    receiver.decision = []
+
+    stage.fire(
+        "ShoppingCartValidateUpgrade", {"id": 1, "pid": 22}, as_="client", client=1,
+        request={name: value for name, value in form.items() if value is not None},
+    )  # fmt: skip
+
+    assert asked(receiver)[0]["context"].get("billing_cycle") == cycle
+
+
 def test_the_same_question_twice_in_a_page_is_asked_once(stage, receiver, services):
     receiver.decision = {"price": "50.00"}
 

@@ -56,6 +56,57 @@ def test_a_bridge_that_takes_no_connection_holds_a_page_half_a_second(stage):
     assert (first["strikes"], second["tries"]) == (0, 0)
 
 
+def by_name(stage, receiver):
+    """Give the add-on the bridge's address by name, not by number."""
+    stage.setting("address", receiver.url.replace("127.0.0.1", "localhost"))
+
+
+def test_a_page_waits_for_no_name_server(stage, receiver):
+    """curl would wait ten seconds for one that is dead, whatever its time limits."""
+    by_name(stage, receiver)
+
+    told = stage.page(fire=[["InvoicePaid", PAID], ["ShoppingCartValidateUpgrade", {}]])
+    waiting = stage.rows()
+    last_error = stage.state()["last_error"]
+    stage.cron()
+    stage.fire("InvoicePaid", PAID)
+
+    assert told["answers"] == [[], [[]]]
+    assert len(waiting) == 1
+    assert "the name of the bridge was not looked up yet" in last_error
+    assert stage.state()["bridge_ip"] == "localhost 127.0.0.1"
+    assert (stage.rows(), len(receiver.posts())) == ([], 2)
+
+
+def test_a_page_goes_where_the_name_led_last(stage, receiver):
+    """Nothing listens at .2; the cron finds out that the bridge has moved."""
+    by_name(stage, receiver)
+    known = "REPLACE INTO mod_hookbridge_state VALUES ('bridge_ip', ?, 1)"
+    stage.sql(known, "localhost 127.0.0.2")
+
+    stage.fire("InvoicePaid", PAID)
+    left = stage.state()["last_error"]
+    stage.no_pause()
+    stage.cron()
+
+    assert left == "nothing listens at the address of the bridge"
+    assert stage.state()["bridge_ip"] == "localhost 127.0.0.1"
+    assert len(receiver.posts()) == 1
+
+
+@pytest.mark.parametrize(
+    "kept",
+    ["other.example 127.0.0.1", "localhost", "localhost x", "", "localhost ::1 a"],
+)
+def test_what_is_kept_of_another_name_is_not_used(stage, receiver, kept):
+    by_name(stage, receiver)
+    stage.sql("REPLACE INTO mod_hookbridge_state VALUES ('bridge_ip', ?, 1)", kept)
+
+    stage.fire("InvoicePaid", PAID)
+
+    assert receiver.got == []
+
+
 def test_a_bridge_that_is_down_is_said_in_words(stage):
     told = stage.page(fire=[["InvoicePaid", PAID]])
 
@@ -188,6 +239,32 @@ def test_odd_variables_are_no_matter(stage, receiver, arguments):
 
     sent = [json.loads(one.body) for one in receiver.posts()]
     assert [type(one["data"]) for one in sent] == [dict] * 4
+
+
+def test_variables_that_hold_themselves_cost_no_time(stage, receiver):
+    """Arrays in PHP may: what is looked through ends somewhere."""
+    code = (
+        "require 'init.php'; $a = ['client_id' => 5, 'city' => 'Salta', 'password' => 'MARKED-1'];"
+        "for ($n = 0; $n < 300; $n++) { $a['x' . $n] = &$a; }"
+        "$began = microtime(true); Stage::fire('ClientAdd', [$a]); echo microtime(true) - $began;"
+    )
+
+    assert float(stage.php(code)) < 1
+    (body,) = [json.loads(one.body) for one in receiver.posts()]
+    assert body["data"] == {"client_id": 5, "city": "Salta"}
+
+
+def test_what_the_bridge_says_is_no_markup_in_the_panels_log(stage, receiver):
+    title = "<script>alert(1)</script>\n\x00a & b"
+    receiver.behave = lambda got: (400, title)
+
+    stage.fire("InvoicePaid", PAID)
+
+    (row,) = stage.rows()
+    said = stage.sql("SELECT description FROM tblactivitylog")[0]["description"]
+    for text in (row["error"], said):
+        assert "script alert(1) /script a & b" in text
+        assert "<" not in text
 
 
 def test_an_event_always_fits_however_long_its_texts_are(stage, receiver):

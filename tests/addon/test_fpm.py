@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 
 import pytest
 
 from .fastcgi import Fpm, binary
+from .stage import until
 
 pytestmark = pytest.mark.skipif(binary() is None, reason="php-fpm is not installed")
 
@@ -36,11 +36,9 @@ def page(fpm, stage):
 
 def settled(stage):
     """Wait until what goes on behind the pages has ended."""
-    until = time.monotonic() + 10
-    while (
-        any(row["tries"] == 0 for row in stage.rows()[:1]) and time.monotonic() < until
-    ):
-        time.sleep(0.02)
+    until(
+        lambda: all(row["tries"] for row in stage.rows()[:1]), "no row was ever tried"
+    )
 
 
 FIRE = [["InvoicePaid", {"invoiceid": 1}]]
@@ -78,9 +76,6 @@ def test_pages_at_once_send_no_row_twice_and_keep_the_order(stage, receiver, pag
     for one in crowd:
         one.join()
 
-    until = time.monotonic() + 10
-    while stage.rows() and time.monotonic() < until:
-        time.sleep(0.05)
-    assert stage.rows() == []
+    until(lambda: stage.rows() == [], "rows are left")
     assert len(receiver.got) == 36
     assert len({one.id for one in receiver.got}) == 36

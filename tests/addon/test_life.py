@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 
 import pytest
 
-from tests.test_run import Running, messages
+from bridge.demo.panel_example import ANA, PLAN_150
+from tests.test_run import Running, messages, written
 from tests.test_run import stage as running  # noqa: F401 - a fixture
+
+from .link import Link
+from .stage import until
+from .test_every_hookpoint import ANAS_PLAN, ANAS_RADIO, BRUNOS_PLAN, CASES
 
 MODULE = "require 'init.php'; require_once 'modules/addons/hookbridge/hookbridge.php';"
 ACTORS = [
@@ -115,12 +119,7 @@ def test_a_real_bridge_that_is_killed_and_comes_back_gets_everything(stage, runn
 
 def test_a_long_queue_does_not_hold_a_visitor_whose_page_cannot_leave(stage, receiver):
     """The web server of the stage keeps the visitor until the very end."""
-
-    def slow(got):
-        time.sleep(0.05)
-        return "ok"
-
-    receiver.behave = slow
+    receiver.behave = lambda got: receiver.after(0.05)
     stage.setting("address", "")
     stage.page(fire=[["InvoicePaid", {"invoiceid": 1}, 100]])
     stage.setting("address", receiver.url)
@@ -132,3 +131,41 @@ def test_a_long_queue_does_not_hold_a_visitor_whose_page_cannot_leave(stage, rec
     receiver.behave = "ok"
     stage.cron()
     assert stage.rows() == []
+
+
+def everything(world):
+    """Have each hookpoint of the default map happen, as staff and clients would."""
+    world.add_client("Nora", "Paz", "n@example.com", phonenumber="+54.91140000099")
+    world.change_password(1, client_hook_too=True)
+    world.edit_client(ANA, phonenumber="+54.91140009999", city="Salta")
+    world.cancel_invoice(world.generate_renewal(BRUNOS_PLAN).id)
+    world.remind_invoice(world.generate_renewal(BRUNOS_PLAN).id)
+    world.pay_invoice(world.order(ANA, PLAN_150)[1].id)
+    world.suspend(ANAS_PLAN, "Overdue on Payment")
+    world.unsuspend(ANAS_PLAN)
+    world.pay_invoice(world.upgrade(ANAS_PLAN, PLAN_150).invoice.id)
+    world.terminate(ANAS_RADIO)
+    world.request_cancellation(BRUNOS_PLAN)
+    world.deliver_quote(1)
+    world.delete_domain(2)
+
+
+def test_a_real_bridge_is_told_every_hookpoint_and_tells_the_clients(stage, running):  # noqa: F811 - the fixture of the same name
+    """Stage, add-on, `whmcs-bridge run`, the panel's API over HTTP, the console."""
+    world, env, file = running
+    stage.clock = None
+    bridge = Running(env, "run").ready()
+    stage.setting("address", bridge.address)
+    link = Link(world, stage)
+    stage.cron()
+
+    everything(world)
+    left = stage.rows()
+    wanted = set().union(*(texts for _, texts, _ in CASES.values()))
+    until(lambda: wanted <= {one["message"] for one in written(file)}, "not all")
+    status = bridge.end(signal.SIGTERM)
+
+    assert (left, status) == ([], 0)
+    assert set(CASES) <= {hook.type for hook in link.fired}
+    assert {one["message"] for one in written(file)} == wanted
+    assert link.answers == [[[]], [{"price": 50, "discount": 0}], [{"amount": 50}]]

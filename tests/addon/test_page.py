@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from bridge import __version__
 from bridge.signing import new_secret
 
 from .doors import PATH, Door, request, signed
@@ -307,6 +308,15 @@ def test_every_word_is_there_in_every_language(language, whmcs, door):
     assert not re.search(r"\{\d\}", page)
 
 
+def test_both_kinds_of_portuguese_read_the_same_words(whmcs, door):
+    brazil, portugal = (
+        read(door.page(f"portuguese-{land}")).texts for land in ("br", "pt")
+    )
+
+    assert brazil == portugal
+    assert "Waiting" not in brazil
+
+
 def words(language):
     source = (ADDON / "lang" / f"{language}.php").read_text(encoding="utf-8")
     found = re.findall(r"^\$_ADDONLANG\['(.*?)'\] = '(.*)';$", source, re.M)
@@ -374,6 +384,7 @@ def test_the_test_finds_all_well(real_time, whmcs, door, address):
     assert re.search(r"Clocks: [+-]\d s apart\. Good\.", page)
     assert "Signature: accepted." in page
     assert re.search(r"Map: version \S+, \d+ hookpoints\.", page)
+    assert f"Versions: bridge {__version__}, add-on {__version__}." in page
 
 
 def test_a_wrong_secret_is_named(real_time, whmcs, door, address):

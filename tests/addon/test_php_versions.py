@@ -25,7 +25,7 @@ VERSIONS = {"7-2": "7.2.", "8-3": "8.3."}
 
 pytestmark = pytest.mark.skipif(
     NODE is None or not INSTALLED,
-    reason="needs node 20 and `npm ci --ignore-scripts` in tests/addon/versions",
+    reason="needs node 18 and `npm ci --ignore-scripts` in tests/addon/versions",
 )
 
 

@@ -7,26 +7,21 @@ import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bridge.signing import new_secret
 
-from .doors import (
-    MARKS,
-    PATH,
-    Door,
-    Holder,
-    copied,
-    furnish,
-    new_id,
-    request,
-    signed,
-)
+from .doors import MARKS, PATH, Door, Holder, copied, furnish, new_id, request
+from .doors import signed as signed_at
 from .stage import ADDON, FILES
 
 SECRET = new_secret()
+#: The time on both sides: however slow the machine, what is just in time stays so.
+NOW = 1_795_600_000
+signed = partial(signed_at, now=NOW)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +29,7 @@ def door(panel_stage):
     for statement in (FILES / "transfers.sql").read_text().split(";\n"):
         if statement.strip():
             panel_stage.sql(statement)
-    door = Door(panel_stage)
+    door = Door(panel_stage, clock=NOW)
     yield door
     door.close()
 
@@ -307,6 +302,22 @@ def test_an_empty_custom_field_verifies_nobody(value, whmcs, door):
     assert move(door, verified_field=6).told["code"] == "not_verified"
 
 
+@pytest.mark.parametrize("field", [7, 8], ids=["of a product", "of nobody"])
+def test_a_field_that_is_not_the_clients_verifies_nobody(field, whmcs, door):
+    for relid in (2, 3):
+        whmcs.sql(
+            "INSERT INTO tblcustomfieldsvalues (fieldid, relid, value)"
+            " VALUES (?, ?, 'on')",
+            field, relid,
+        )  # fmt: skip
+
+    assert move(door, verified_field=field).told["code"] == "not_verified"
+
+
+def test_no_field_is_the_panels_own_word(whmcs, door):
+    assert move(door, verified_field=None).told["status"] == "moved"
+
+
 LOCKED = "SELECT id FROM tblhosting WHERE id = 1 FOR UPDATE"
 
 
@@ -377,13 +388,13 @@ def test_a_refusal_of_the_first_lets_the_second_try(whmcs, door):
 def test_rows_that_somebody_else_holds_make_it_busy(whmcs, door):
     with Holder(whmcs, LOCKED):
         began = time.monotonic()
-        answer = move(door, id="msg_busy")
+        answer = move(door, id="msg_busy")  # in vain after 30 s, the database's own 50
         took = time.monotonic() - began
 
     assert answer.status == 503
     assert answer.headers["retry-after"] == "5"
     assert answer.told["status"] == "busy"
-    assert 4 < took < 9
+    assert took > 4
     assert owners(whmcs) == BEFORE
     assert move(door, id="msg_busy").told["status"] == "moved"
 
@@ -503,8 +514,8 @@ UNSIGNED = {
     ),
     "no signature": lambda h: h | {"webhook-signature": "v1,"},
     "another key": lambda h: h | signed(new_secret(), request(), h["webhook-id"]),
-    "too old": lambda h: signed(SECRET, request(), skew=-330),
-    "too new": lambda h: signed(SECRET, request(), skew=330),
+    "too old": lambda h: signed(SECRET, request(), skew=-301),
+    "too new": lambda h: signed(SECRET, request(), skew=301),
 }
 
 
@@ -524,8 +535,9 @@ def test_a_changed_body_is_not_signed(whmcs, door):
     refused_with_nothing_done(whmcs, answer, 401)
 
 
-def test_four_minutes_off_is_near_enough(whmcs, door):
-    answer = door.ask("POST", PATH, request(), signed(SECRET, request(), skew=-240))
+@pytest.mark.parametrize("skew", [-300, 300])
+def test_five_minutes_off_is_near_enough(skew, whmcs, door):
+    answer = door.ask("POST", PATH, request(), signed(SECRET, request(), skew=skew))
 
     assert answer.told["status"] == "moved"
 
@@ -614,7 +626,7 @@ INITS = {
 
 @pytest.mark.parametrize("init", INITS.values(), ids=INITS)
 def test_whatever_the_panel_prints_the_answer_is_json(init, whmcs, tmp_path):
-    door = Door(whmcs, copied(whmcs, tmp_path / "panel", init))
+    door = Door(whmcs, copied(whmcs, tmp_path / "panel", init), clock=NOW)
     try:
         answer = move(door)
     finally:
@@ -640,7 +652,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("init", BROKEN.values(), ids=BROKEN)
 def test_a_panel_that_does_not_load_is_no_move(init, whmcs, tmp_path):
-    door = Door(whmcs, copied(whmcs, tmp_path / "panel", init))
+    door = Door(whmcs, copied(whmcs, tmp_path / "panel", init), clock=NOW)
     try:
         answer = move(door)
     finally:
@@ -657,7 +669,7 @@ def test_an_addon_that_is_a_link_finds_its_panel(whmcs, tmp_path):
     addon = folder / "modules/addons/hookbridge"
     addon.rename(tmp_path / "elsewhere")
     addon.symlink_to(tmp_path / "elsewhere")
-    door = Door(whmcs, folder)
+    door = Door(whmcs, folder, clock=NOW)
     try:
         answer = move(door)
     finally:

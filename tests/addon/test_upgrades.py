@@ -27,6 +27,7 @@ from bridge.demo.clock import Clock
 from bridge.demo.panel_example import CURRENCIES
 from bridge.demo.panel_rows import Line, cycle_named
 from bridge.demo.panel_rows import Product as PanelProduct
+from bridge.demo.panel_upgrades import UpgradeRefusedError
 from bridge.demo.world import World
 
 from .stage import ROOT
@@ -179,16 +180,37 @@ def play_before(row, world, bridge, clock):
     clock.set(morning(row["today"]))
 
 
+def refused_before_it_is_priced(row, link, world):
+    """A price that is not given would be the panel's own: the order must end here."""
+    with pytest.raises(UpgradeRefusedError) as refused:
+        world.upgrade(1, NEW, row["takes"])
+
+    (sentence,) = refused.value.sentences
+    assert link.answers == [[[sentence]]]
+    assert sentence.startswith("No es posible pasar a un plan menor")
+    assert [hook.type for hook in link.asked] == ["ShoppingCartValidateUpgrade"]
+    assert (world.upgrades, world.services[1].pid) == ({}, OLD)
+    assert all(invoice.status == "Paid" for invoice in world.invoices.values())
+
+
+@pytest.mark.parametrize("row", [ROWS[4]], ids=["2.1-row-5"])
+def test_ordered_through_the_api_a_refused_change_gets_no_price(row, link, world):
+    """The panel does not ask there whether it may be; it goes by its own price."""
+    ordered = world.order_upgrade(world.service(1), NEW, row["takes"], "api")
+
+    assert link.answers == [[[]], [[]]]
+    assert not ordered.price.overridden
+
+
 @by_row
 def test_the_row_in_the_panels_own_flow(row, link, world, bridge, clock):
     play_before(row, world, bridge, clock)
+    if row["bills"] is None:
+        refused_before_it_is_priced(row, link, world)
+        return
 
     ordered = world.upgrade(1, NEW, row["takes"])
 
-    if row["bills"] is None:
-        assert link.answers[1:] == [[[]], [[]]]
-        assert not ordered.price.overridden
-        return
     assert ordered.price.overridden
     assert ordered.upgrade.amount == Decimal(row["bills"])
     if Decimal(row["bills"]):

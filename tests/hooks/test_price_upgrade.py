@@ -123,7 +123,10 @@ def test_row_8_a_native_upgrade_paid_before_counts(kit: Kit) -> None:
 
 
 def test_row_5_a_cycle_that_costs_less_gets_no_price_from_us(kit: Kit) -> None:
-    kit.world.upgrade(ANNUAL, PLAN_150, "Monthly")
+    """Neither in the client area, which asks first, nor through the API."""
+    with pytest.raises(UpgradeRefusedError):
+        kit.world.upgrade(ANNUAL, PLAN_150, "Monthly")
+    kit.world.price_upgrade(kit.world.service(ANNUAL), PLAN_150, "Monthly", "api")
 
     answer = next(d for d in kit.outbox.decisions if d.type.startswith("Order"))
     assert answer.value is None

@@ -3,7 +3,7 @@
 
 $_ADDONLANG['queue'] = 'Fila de envio';
 $_ADDONLANG['waiting'] = 'Aguardando';
-$_ADDONLANG['waiting_rows'] = '{0}, e {1} que deixam passar as outras';
+$_ADDONLANG['waiting_rows'] = '{0}; deixam passar as outras: {1}';
 $_ADDONLANG['oldest'] = 'Idade da mais antiga';
 $_ADDONLANG['parked'] = 'Separadas';
 $_ADDONLANG['last_success'] = 'Último envio correto';
@@ -92,6 +92,7 @@ $_ADDONLANG['said: the time of this request is used up'] = 'o tempo desta petiç
 $_ADDONLANG['said: the bridge did not finish its answer in time'] = 'a ponte não terminou sua resposta a tempo';
 $_ADDONLANG['said: the bridge could not be reached in time'] = 'a ponte não pôde ser alcançada a tempo';
 $_ADDONLANG['said: the name of the bridge cannot be found'] = 'o nome da ponte não é encontrado';
+$_ADDONLANG['said: the name of the bridge was not looked up yet: the cron does that, and the test'] = 'o nome da ponte ainda não foi consultado: o cron e o teste fazem isso';
 $_ADDONLANG['said: nothing listens at the address of the bridge'] = 'nada escuta no endereço da ponte';
 $_ADDONLANG['said: the answer of the bridge has no end'] = 'a resposta da ponte não tem fim';
 $_ADDONLANG['said: the certificate or the encryption of the bridge is not right'] = 'o certificado ou a criptografia da ponte não está certo';

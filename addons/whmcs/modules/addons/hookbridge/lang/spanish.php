@@ -3,7 +3,7 @@
 
 $_ADDONLANG['queue'] = 'Cola de envío';
 $_ADDONLANG['waiting'] = 'En espera';
-$_ADDONLANG['waiting_rows'] = '{0}, y {1} que dejan pasar a las demás';
+$_ADDONLANG['waiting_rows'] = '{0}; dejan pasar a las demás: {1}';
 $_ADDONLANG['oldest'] = 'Antigüedad de la más vieja';
 $_ADDONLANG['parked'] = 'Apartadas';
 $_ADDONLANG['last_success'] = 'Último envío correcto';
@@ -92,6 +92,7 @@ $_ADDONLANG['said: the time of this request is used up'] = 'se agotó el tiempo 
 $_ADDONLANG['said: the bridge did not finish its answer in time'] = 'el puente no terminó su respuesta a tiempo';
 $_ADDONLANG['said: the bridge could not be reached in time'] = 'no se pudo llegar al puente a tiempo';
 $_ADDONLANG['said: the name of the bridge cannot be found'] = 'no se encuentra el nombre del puente';
+$_ADDONLANG['said: the name of the bridge was not looked up yet: the cron does that, and the test'] = 'el nombre del puente todavía no se consultó: lo hacen el cron y la prueba';
 $_ADDONLANG['said: nothing listens at the address of the bridge'] = 'nada escucha en la dirección del puente';
 $_ADDONLANG['said: the answer of the bridge has no end'] = 'la respuesta del puente no tiene fin';
 $_ADDONLANG['said: the certificate or the encryption of the bridge is not right'] = 'el certificado o el cifrado del puente no es correcto';

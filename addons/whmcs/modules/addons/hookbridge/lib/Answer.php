@@ -57,7 +57,9 @@ class Answer
         }
         foreach (['title', 'detail'] as $name) {
             if (is_array($told) && isset($told[$name]) && is_string($told[$name])) {
-                $words .= ($name === 'title' ? ' ' : ': ') . Text::cut($told[$name], 150);
+                // It ends up in the panel's activity log, which may take it for markup.
+                $plain = preg_replace('/[<>\x00-\x1f\x7f]+/', ' ', Text::cut($told[$name], 150));
+                $words .= ($name === 'title' ? ' ' : ': ') . trim($plain);
             }
         }
         return $words;

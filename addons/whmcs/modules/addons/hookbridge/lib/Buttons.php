@@ -48,7 +48,7 @@ class Buttons
             $this->tell('bad', 'test_settings', $settings->problem());
             return;
         }
-        $why = Hookpoints::ask($settings, new Sender($settings));
+        $why = Hookpoints::ask($settings, (new Sender($settings))->lookUp());
         if ($why === '') {
             $this->tell('good', 'asked');
         } else {

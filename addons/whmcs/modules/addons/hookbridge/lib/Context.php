@@ -16,6 +16,10 @@ class Context
     /** Fields that a form sends along without anybody editing them. */
     const NOT_EDITED = ['userid', 'uuid', 'billingcid', 'email_verified'];
     const MOST_LINES = 100;
+    /** Cycles as the panel's forms and price tables name them. */
+    const CYCLES = [
+        'monthly', 'quarterly', 'semiannually', 'annually', 'biennially', 'triennially', 'free', 'onetime',
+    ];
 
     /** Return the context of a hook; $data is what was picked of its variables. */
     public static function of($hookpoint, array $arguments, array $data)
@@ -104,7 +108,7 @@ class Context
             case 'OrderProductUpgradeOverride':
                 return self::priced($id('oldproductid'));
             case 'ShoppingCartValidateUpgrade':
-                return self::targetsOf($id('id'));
+                return self::targetsOf($id('id')) + self::chosenCycle($id('id'), $id('pid'));
             case 'PreUpgradeCheckout':
                 return self::upgrade($id('upgradeId'), $id('serviceId')) + self::targetsOf($id('serviceId'));
         }
@@ -191,6 +195,22 @@ class Context
         }
         $product = Capsule::table('tblhosting')->where('id', $service)->value('packageid');
         return $product === null ? [] : ['service_id' => $service] + self::targets((int) $product);
+    }
+
+    /**
+     * Return the cycle that the client's form asks for, which the hook does not carry.
+     *
+     * It counts only if the same form is about this service and this plan.
+     */
+    private static function chosenCycle($service, $product)
+    {
+        $asked = function ($name) {
+            return isset($_REQUEST[$name]) ? Picker::id($_REQUEST[$name]) : null;
+        };
+        $cycle = isset($_REQUEST['billingcycle']) ? $_REQUEST['billingcycle'] : null;
+        $same = $service !== null && $product !== null && $asked('pid') === $product
+            && ($asked('id') === $service || $asked('serviceid') === $service);
+        return $same && in_array($cycle, self::CYCLES, true) ? ['billing_cycle' => $cycle] : [];
     }
 
     private static function targets($product)

@@ -46,6 +46,9 @@ class Courier
         $this->sender = $sender;
         $this->token = bin2hex(random_bytes(8));
         $this->patient = $cron;
+        if ($cron) {
+            $sender->lookUp();
+        }
         $this->until = microtime(true) + $seconds;
     }
 

@@ -95,7 +95,7 @@ class Endpoint
             return [400, self::problem($wrong)];
         }
         $api = function_exists('localAPI') ? 'localAPI' : null;
-        $transfer = new Transfer($api);
+        $transfer = new Transfer(new Conditions($api));
         return $transfer->move($id, $this->body, $asked);
     }
 

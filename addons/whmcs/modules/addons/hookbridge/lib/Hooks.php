@@ -119,6 +119,7 @@ class Hooks
     {
         self::quietly(function () {
             Hooks::send(true);
+            Log::prune(time());
             $dropped = Outbox::prune(time());
             if ($dropped > 0) {
                 Log::activity($dropped . ' rows older than 30 days were dropped: the bridge never took them.');

@@ -14,6 +14,8 @@ class Log
     /** The same sentence is written into the activity log once in so many seconds. */
     const QUIET = 3600;
 
+    const SAID = 'said:';
+
     private static $said = [];
     private static $inside = false;
 
@@ -49,7 +51,7 @@ class Log
         }
         self::$said[$words] = true;
         try {
-            $name = 'said:' . substr(sha1($words), 0, 16);
+            $name = self::SAID . substr(sha1($words), 0, 16);
             $before = State::get($name);
             if ($before !== null && $before[1] > time() - self::QUIET) {
                 return;
@@ -61,6 +63,12 @@ class Log
         self::guarded(function () use ($words) {
             logActivity('Hook bridge: ' . $words);
         });
+    }
+
+    /** Forget which sentences were said long ago. */
+    public static function prune($now)
+    {
+        State::forgetOld(self::SAID, $now - 2 * self::QUIET);
     }
 
     /** Write a call into the panel's module log, which is off unless staff turn it on. */

@@ -133,7 +133,9 @@ class Page
                 Words::escape($this->words->said($row->error)),
                 '<code>' . Words::escape($row->id) . '</code>',
             ];
-            $lines .= '<tr><td>' . implode('</td><td class="said">', $cells) . '</td></tr>';
+            // Only what has no blanks of its own may break anywhere.
+            $long = '<td class="said">' . implode('</td><td class="said">', array_splice($cells, -2)) . '</td>';
+            $lines .= '<tr><td>' . implode('</td><td>', $cells) . '</td>' . $long . '</tr>';
         }
         $heads = ['', 'hookpoint', 'state', 'since', 'tries', 'answer', 'id'];
         $table = $this->table($heads, $lines);

@@ -11,6 +11,8 @@ class Picker
     /** Names that never leave, whatever the list says. */
     const SECRET = '/passw|secret|token|hash|authdata|cvv|cardnum|ccnumber|ccexp|eppcode|access_?key|api_?key|private_?key|securityq|userinput|mergefield|credential|cookie|configoption/i';
     const LONGEST_TEXT = 2000;
+    /** So many variables are looked through for secrets that a text may repeat. */
+    const MOST_VALUES = 5000;
 
     private static $fields = null;
 
@@ -144,18 +146,32 @@ class Picker
         return preg_replace('/(\.[0-9]{2}[0-9]*?)0+\z/', '$1', $text);
     }
 
-    /** Return the values of secret fields, so that no text takes one along. */
-    private static function secrets(array $given, $depth = 0)
+    /**
+     * Return the values of secret fields, so that no text takes one along.
+     *
+     * Level by level, and not without end: an array may hold a reference to itself.
+     */
+    private static function secrets(array $given)
     {
         $found = [];
-        foreach ($given as $name => $value) {
-            if (is_array($value) && $depth < 4) {
-                $found = array_merge($found, self::secrets($value, $depth + 1));
-            } elseif (is_string($value) && is_string($name) && strlen($value) >= 6
-                && (preg_match(self::SECRET, $name) || $name === 'serverusername')) {
-                $found[] = $value;
+        $seen = 0;
+        for ($depth = 0, $level = [$given]; $depth < 5 && $level !== []; $depth++) {
+            $next = [];
+            foreach ($level as $values) {
+                foreach ($values as $name => $value) {
+                    if (++$seen > self::MOST_VALUES || count($found) >= 200) {
+                        return $found;
+                    }
+                    if (is_array($value)) {
+                        $next[] = $value;
+                    } elseif (is_string($value) && is_string($name) && strlen($value) >= 6
+                        && (preg_match(self::SECRET, $name) || $name === 'serverusername')) {
+                        $found[] = $value;
+                    }
+                }
             }
+            $level = $next;
         }
-        return array_slice($found, 0, 200);
+        return $found;
     }
 }

@@ -23,7 +23,7 @@ class Probe
             $probe->add('bad', 'test_settings', $settings->problem());
             return $probe->found;
         }
-        $sender = new Sender($settings);
+        $sender = (new Sender($settings))->lookUp();
         $answer = $sender->send('GET', $settings->hookpointsUrl(), Sender::newId(), '');
         $probe->judge($answer, $now === null ? time() : $now);
         return $probe->found;

@@ -21,10 +21,13 @@ class Sender
     private $handle = null;
     private $left = self::WHOLE_MS;
     private $failed = '';
+    /** @var Lookup */
+    private $lookup;
 
     public function __construct(Settings $settings)
     {
         $this->settings = $settings;
+        $this->lookup = new Lookup($settings->base());
     }
 
     /** Return the sender of this request. */
@@ -51,7 +54,7 @@ class Sender
     public function may()
     {
         return $this->failed === '' && $this->left > 50 && $this->settings->complete()
-            && function_exists('curl_init');
+            && function_exists('curl_init') && $this->lookup->ready();
     }
 
     /** Return why nothing may be sent any more, '' if it may. */
@@ -66,7 +69,17 @@ class Sender
         if ($this->failed !== '') {
             return $this->failed;
         }
+        if (!$this->lookup->ready()) {
+            return 'the name of the bridge was not looked up yet: the cron does that, and the test';
+        }
         return $this->left > 50 ? '' : 'the time of this request is used up';
+    }
+
+    /** Let name servers be asked: for the cron and for staff, who may wait. */
+    public function lookUp()
+    {
+        $this->lookup->allow();
+        return $this;
     }
 
     /**
@@ -134,6 +147,7 @@ class Sender
             CURLOPT_FOLLOWLOCATION => false,
             CURLOPT_PROTOCOLS => CURLPROTO_HTTP | CURLPROTO_HTTPS,
             CURLOPT_PROXY => '',
+            CURLOPT_RESOLVE => $this->lookup->entries(),
             CURLOPT_SSL_VERIFYPEER => true,
             CURLOPT_SSL_VERIFYHOST => 2,
             CURLOPT_TCP_NODELAY => true,
@@ -165,6 +179,7 @@ class Sender
             return;
         }
         $answer->status = (int) curl_getinfo($this->handle, CURLINFO_HTTP_CODE);
+        $this->lookup->learn((string) curl_getinfo($this->handle, CURLINFO_PRIMARY_IP));
         if ($method === 'POST') {
             // The handle is used for GET as well, which must not carry a body.
             curl_setopt($this->handle, CURLOPT_HTTPGET, true);

@@ -37,6 +37,12 @@ class State
         Capsule::table(Schema::STATE)->where('name', $name)->delete();
     }
 
+    /** Forget all whose name begins with $prefix and that are older than $before. */
+    public static function forgetOld($prefix, $before)
+    {
+        Capsule::table(Schema::STATE)->where('name', 'like', $prefix . '%')->where('updated_at', '<', $before)->delete();
+    }
+
     /**
      * Take the lock $name until $now + $seconds; false while somebody else has it.
      *

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date
+from decimal import Decimal
 
 from bridge.billing.cancellations import service_end
 from bridge.billing.model import (
@@ -32,6 +33,8 @@ from bridge.policies import UpgradePolicy
 FURTHEST = 60
 #: Enough of a service's own invoices to see its last period and what is open.
 _ENOUGH = 3
+#: The invoice of an upgrade is among the newest that were paid.
+_PAID = 10
 
 
 def invoices_of(panel: PanelReads, service: Service) -> list[Invoice]:
@@ -136,6 +139,26 @@ def _told_dues(event: Event | None, service_id: int) -> set[date]:
             with suppress(ValueError):
                 found.add(date.fromisoformat(str(line.get("duedate", ""))[:10]))
     return found
+
+
+def upgrade_paid(panel: PanelReads, client_id: int, upgrade_id: int) -> Decimal | None:
+    """Return what a paid invoice of the client says he paid for an upgrade.
+
+    Its line is of the kind Upgrade and names the upgrade's id. None where none of
+    his newest paid invoices has it.
+    """
+    for listed in panel.invoices(client_id, "Paid")[:_PAID]:
+        invoice = panel.invoice(listed.id)
+        if invoice.client_id != client_id or not invoice.paid:
+            continue
+        own = [
+            line.amount
+            for line in invoice.lines
+            if line.kind.casefold() == "upgrade" and line.related_id == upgrade_id
+        ]
+        if own:
+            return sum(own, Decimal(0))
+    return None
 
 
 def service_at_least(panel: PanelReads, service_id: int) -> tuple[Service, Client]:

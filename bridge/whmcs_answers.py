@@ -28,7 +28,6 @@ from bridge.billing.model import (
     Service,
     User,
 )
-from bridge.events import read_id
 from bridge.whmcs_fields import Row, first_trouble, moment, money
 
 
@@ -55,7 +54,7 @@ _full_invoice = loader(schemas.FullInvoiceAnswer)
 _domain = loader(schemas.DomainAnswer)
 _quote = loader(schemas.QuoteAnswer)
 _request = loader(schemas.RequestAnswer)
-_request_ids = loader(schemas.RequestIds)
+_request_id = loader(schemas.RequestId)
 _upgrade_price = loader(schemas.PriceOfUpgradeAnswer)
 
 
@@ -152,10 +151,11 @@ def read_request(row: Row) -> CancellationRequest:
     try:
         return _clear_request(row)
     except ValidationError as error:
-        whose = _request_ids(row)
+        service = str(row.get("relid", ""))
+        certain = service.isascii() and service.isdigit()
         return CancellationRequest(
-            whose["id"],
-            read_id(whose["service_id"]) or 0,
+            _request_id(row)["id"],
+            int(service) if certain else 0,
             False,
             date.min,
             unclear=first_trouble(error),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError
 
 from bridge.billing.model import Cycle
 from bridge.whmcs_fields import (
@@ -210,11 +210,10 @@ class QuoteAnswer(Answer):
     valid_until = Day(data_key="validuntil", load_default=None)
 
 
-class RequestIds(Answer):
+class RequestId(Answer):
     """What must be readable of a row of GetCancelledPackages."""
 
     id = Number(required=True)
-    service_id = fields.Raw(data_key="relid", load_default=None)
 
 
 class RequestAnswer(Answer):

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from datetime import timedelta
+from decimal import Decimal
 
 from bridge.errors import Skipped
 from bridge.events import read_id
+from bridge.gather import upgrade_paid
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context
+
+_MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?")
+#: The panel may still be writing it down: ask again for so long.
+_PATIENCE = timedelta(minutes=10)
+_AGAIN = timedelta(seconds=20)
 
 
 @action(internal=True)
 def record_upgrade(ctx: Context) -> Outcome:
     """Keep a native upgrade's charge, so that the next one counts it as paid.
 
-    The panel's API cannot tell upgrades; the add-on sends its row along.
+    The panel's API cannot tell upgrades; the add-on sends its row along. It is not
+    taken at its word: the service must have the new plan, and what counts as paid
+    is what a paid invoice of the client says. Raises Later, then Skipped, where
+    the panel shows another plan.
     """
     event = ctx.event
     row = event.context.get("upgrade", {}) if event else {}
@@ -26,7 +37,13 @@ def record_upgrade(ctx: Context) -> Outcome:
     old, new, cycle = _products(row)
     service = ctx.facts.service
     ctx.client_id = service.client_id
+    if service.product_id != new:
+        raise _not_yet(ctx, f"the panel shows plan {service.product_id}, not {new}")
     client = ctx.facts.client
+    told = _amount(row.get("amount"))
+    paid = upgrade_paid(ctx.panel, client.id, number) if told else Decimal(0)
+    if paid is None and _young(ctx):
+        raise _not_yet(ctx, f"no paid invoice shows upgrade {number}")
     day = event.occurred_at.astimezone(ctx.zone).date()
     ctx.keep(
         "upgrades",
@@ -38,7 +55,7 @@ def record_upgrade(ctx: Context) -> Outcome:
         from_product=_name(ctx, old),
         to_product=service.product_name,
         cycle=cycle or service.cycle.value,
-        charge=_amount(row.get("amount")),
+        charge=told if paid is None else paid,
         currency=client.currency,
         recurring=service.recurring,
         new_period=False,
@@ -46,10 +63,20 @@ def record_upgrade(ctx: Context) -> Outcome:
         working=[],
         native=True,
         state="done",
-        paid_on=day,
+        paid_on=day if paid else None,
         created_at=ctx.now,
     )
-    return {"upgrade": number, "service": service.id}
+    counts = "counts as paid" if paid else "no paid invoice shows it: it does not count"
+    return {"upgrade": number, "service": service.id, "charge": counts}
+
+
+def _young(ctx: Context) -> bool:
+    return ctx.now - (ctx.created_at or ctx.now) < _PATIENCE
+
+
+def _not_yet(ctx: Context, why: str) -> Exception:
+    """Return what to raise while the panel may still be writing it down."""
+    return ctx.not_now(why, ctx.now + _AGAIN) if _young(ctx) else Skipped(why)
 
 
 def _products(row: dict[str, object]) -> tuple[int, int, str]:
@@ -62,13 +89,9 @@ def _products(row: dict[str, object]) -> tuple[int, int, str]:
 
 
 def _amount(value: object) -> Decimal:
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0:
+    if not isinstance(value, int | str) or not _MONEY.fullmatch(str(value)):
         raise Skipped("the panel's upgrade row has no amount that was paid")
-    return amount
+    return Decimal(value)
 
 
 def _name(ctx: Context, product_id: int) -> str:

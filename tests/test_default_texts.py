@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -107,13 +108,25 @@ def test_the_old_number_is_told_only_when_the_telephone_changed():
     assert not rule.when.holds({"event": SimpleNamespace(old_phone="")})
 
 
+def quoted(status: str, stage: str) -> dict[str, Any]:
+    return {"event": {"status": status}, "quote": {"stage": stage}}
+
+
+def billed(total: str, status: str) -> dict[str, Any]:
+    return {"invoice": {"total": Money(Decimal(total), "USD"), "status": status}}
+
+
 WHEN = [
     ("ClientEdit", 0, {"event": {"changed": ["correo"]}}, True),
     ("ClientEdit", 0, {"event": {"changed": []}}, False),
-    ("QuoteStatusChange", 0, {"event": {"status": "Delivered"}}, True),
-    ("QuoteStatusChange", 0, {"event": {"status": "Draft"}}, False),
-    ("InvoicePaid", 0, {"invoice": {"total": Money(Decimal("1"), "USD")}}, True),
-    ("InvoicePaid", 0, {"invoice": {"total": Money(Decimal("0.00"), "USD")}}, False),
+    ("QuoteStatusChange", 0, quoted("Delivered", "Delivered"), True),
+    ("QuoteStatusChange", 0, quoted("Delivered", "Draft"), False),
+    ("QuoteStatusChange", 0, quoted("Draft", "Draft"), False),
+    ("InvoicePaid", 0, billed("1", "Paid"), True),
+    ("InvoicePaid", 0, billed("1", "Unpaid"), False),
+    ("InvoicePaid", 0, billed("0.00", "Paid"), False),
+    ("InvoiceCancelled", 0, billed("1", "Cancelled"), True),
+    ("InvoiceCancelled", 0, billed("1", "Paid"), False),
     ("CancellationRequest", 0, {"event": {"type": "Immediate"}}, True),
     ("CancellationRequest", 1, {"event": {"type": "Immediate"}}, False),
     ("CancellationRequest", 1, {"event": {"type": "End of Billing Period"}}, True),

@@ -123,7 +123,6 @@ EXPECTED = [
     ("invoice_created", 5),
     ("cancellation_scheduled_now", 3),
     ("cancellation_scheduled", 2),
-    ("service_suspended", 1),
     ("invoice_created", 1),
     ("payment_received", 1),
     ("upgrade_done", 1),

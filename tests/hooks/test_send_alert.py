@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from conftest import Kit
@@ -77,10 +78,44 @@ def test_the_same_delivery_twice_is_one_alert(kit: Kit) -> None:
 def test_a_second_suspension_is_alerted_again(kit: Kit) -> None:
     for _ in range(2):
         kit.world.suspend(2, "Mantenimiento")
+        kit.work()
         kit.world.unsuspend(2)
+        kit.work()
+
+    assert texts(kit) == ["service_suspended", "service_reactivated"] * 2
+
+
+def test_after_an_outage_what_the_panel_shows_counts_not_the_order(kit: Kit) -> None:
+    for _ in range(2):
+        kit.world.suspend(2, "Mantenimiento")
+        kit.world.unsuspend(2)
+    kit.world.suspend(3, "Mantenimiento")
+    kit.outbox._rows.reverse()
     kit.work()
 
-    assert sorted(texts(kit)) == ["service_reactivated"] * 2 + ["service_suspended"] * 2
+    assert sorted(texts(kit)) == ["service_reactivated"] * 2 + ["service_suspended"]
+
+
+@pytest.mark.parametrize(
+    ("hookpoint", "data"),
+    [
+        ("AfterModuleTerminate", {"params": {"serviceid": 2, "userid": 2}}),
+        ("AfterModuleSuspend", {"params": {"serviceid": 2, "userid": 2}}),
+        ("InvoicePaid", {"invoiceid": 1}),
+        ("InvoiceCancelled", {"invoiceid": 1}),
+        ("QuoteStatusChange", {"quoteid": 1, "status": "Delivered"}),
+    ],
+)
+def test_what_the_panel_denies_is_told_to_nobody(
+    kit: Kit, hookpoint: str, data: dict[str, Any]
+) -> None:
+    kit.world.invoices[1].status = "Unpaid"
+    for quote in kit.world.quotes.values():
+        quote.stage = "Draft"
+    kit.world.fire(hookpoint, data, "system")
+    kit.work()
+
+    assert kit.sent == []
 
 
 # --- Passwords ---

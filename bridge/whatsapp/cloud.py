@@ -31,7 +31,7 @@ from bridge.whatsapp.cloud_account import Account
 from bridge.whatsapp.cloud_errors import ERRORS, PAUSES
 from bridge.whatsapp.cloud_hooks import notices
 from bridge.whatsapp.line import Line, Rule, Sends, by_status, tail_of
-from bridge.whatsapp.reading import decode, fitted, pick, text, whole
+from bridge.whatsapp.reading import TEXT_LIMIT, decode, fitted, pick, text, whole, word
 
 #: https://developers.facebook.com/docs/whatsapp/cloud-api/messages/text-messages
 _LONGEST = 4096
@@ -148,8 +148,12 @@ class CloudProvider(Provider):
         if code not in ERRORS and passing:
             rule = Rule(ErrorClass.RETRY, "a passing trouble, says Meta")
         data = pick(error, "error_data")
-        said = text(data, "details") or text({"": data}, "") or text(error, "message")
-        if trace := text(error, "fbtrace_id", limit=64):
+        said = (
+            text(data, "details", limit=TEXT_LIMIT)
+            or text({"": data}, "", limit=TEXT_LIMIT)
+            or text(error, "message", limit=TEXT_LIMIT)
+        )
+        if trace := word(error, "fbtrace_id"):
             said = f"{said} [trace {trace}]"
         if rule.kind is ErrorClass.RETRY and rule.wait in PAUSES:
             rule = Rule(rule.kind, rule.what, _told(answer) or rule.wait)
@@ -220,7 +224,7 @@ def _receipt(answer: Answer, message: Message) -> Receipt:
         found = None
     id = text(found, "messages", 0, "id")
     detail = {} if id else {"unreadable": f"HTTP {answer.status} without an id"}
-    if status := text(found, "messages", 0, "message_status"):
+    if status := word(found, "messages", 0, "message_status"):
         detail["message_status"] = status
     wa_id = text(found, "contacts", 0, "wa_id")
     if wa_id and f"+{wa_id}" != message.to:

@@ -10,7 +10,7 @@ from bridge.errors import RemoteError, SendError
 from bridge.transport import Answer, Call
 from bridge.whatsapp import Health, TemplateDraft, TemplateState
 from bridge.whatsapp.line import Line
-from bridge.whatsapp.reading import TEXT_LIMIT, each, pick, text
+from bridge.whatsapp.reading import TEXT_LIMIT, each, pick, text, word
 
 #: https://developers.facebook.com/docs/graph-api/reference/whats-app-business-account-to-number-current-status
 _NUMBER = (
@@ -59,14 +59,15 @@ class Account:
         return here
 
     def _about(self, found: Any) -> list[Health]:
-        name, status = text(found, "verified_name"), text(found, "status")
+        name = self._line.scrub(text(found, "verified_name", limit=TEXT_LIMIT))
+        status = word(found, "status")
         level = "ok" if status in ("CONNECTED", "") else "error"
         here = [Health(level, f"number of {name or '?'}: {status or 'status unknown'}")]
-        quality = text(found, "quality_rating") or "unknown"
+        quality = word(found, "quality_rating") or "unknown"
         level = {"RED": "error", "YELLOW": "warning"}.get(quality, "ok")
         here.append(Health(level, f"quality {quality}"))
-        limit = text(found, "messaging_limit_tier") or "unknown"
-        speed = text(found, "throughput", "level") or "unknown"
+        limit = word(found, "messaging_limit_tier") or "unknown"
+        speed = word(found, "throughput", "level") or "unknown"
         here.append(Health("ok", f"messaging limit {limit}, throughput {speed}"))
         hooks = pick(found, "webhook_configuration")
         known = [text(hooks, where) for where in ("phone_number", "application")]
@@ -120,9 +121,9 @@ class Account:
         return TemplateState(
             draft.name,
             draft.language,
-            text(found, "status") or "PENDING",
+            word(found, "status") or "PENDING",
             text(found, "id") or id,
-            text(found, "category") or draft.category.upper(),
+            word(found, "category") or draft.category.upper(),
             body=draft.body,
             label=draft.label,
             url=draft.url,
@@ -160,13 +161,13 @@ def _state(found: Any) -> TemplateState:
         elif kind == "BUTTONS":
             button = pick(part, "buttons", 0)
             label, url = text(button, "text"), text(button, "url", limit=2000)
-    reason = text(found, "rejected_reason")
+    reason = word(found, "rejected_reason")
     return TemplateState(
         text(found, "name"),
         text(found, "language"),
-        text(found, "status").upper(),
+        word(found, "status").upper(),
         text(found, "id"),
-        text(found, "category"),
+        word(found, "category"),
         "" if reason == "NONE" else reason,
         body,
         label,

@@ -36,7 +36,16 @@ from bridge.whatsapp import (
 from bridge.whatsapp.baileys import Addresses, content, digits, identity, nobody
 from bridge.whatsapp.line import Line, Rule, Sends, by_status
 from bridge.whatsapp.phones import incoming
-from bridge.whatsapp.reading import decode, each, instant, pick, text, whole
+from bridge.whatsapp.reading import (
+    TEXT_LIMIT,
+    decode,
+    each,
+    instant,
+    pick,
+    text,
+    whole,
+    word,
+)
 
 _LONGEST = 4096
 _STATES = {
@@ -138,7 +147,7 @@ class EvolutionProvider(Provider):
         except Unreadable:
             found = None
         words = [*_words(pick(found, "response", "message"))]
-        said = "; ".join(words) or text(found, "message") or text(found, "error")
+        said = "; ".join(words) or text(found, "message", limit=TEXT_LIMIT)
         status = answer.status
         rule = ERRORS.get(status) or Rule(by_status(status), "the gateway refused it")
         if status == 400 and _absent(pick(found, "response", "message")):
@@ -198,7 +207,7 @@ class EvolutionProvider(Provider):
             hook = self._get("webhook/find")
         except RemoteError as error:
             return [Health("error", error.detail)]
-        state = text(found, "instance", "state") or "unknown"
+        state = word(found, "instance", "state") or "unknown"
         level = "ok" if state == "open" else "error"
         here = [Health(level, f"the phone session is {state}")]
         public = self._settings.public_url

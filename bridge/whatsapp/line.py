@@ -16,6 +16,7 @@ from bridge.errors import ErrorClass, Reason, RemoteError, SendError
 from bridge.transport import Answer, Call
 from bridge.whatsapp import Message
 from bridge.whatsapp.phones import normalise
+from bridge.whatsapp.reading import TEXT_LIMIT
 
 #: For a whole exchange, in seconds: sending one message, and asking something.
 SEND_SECONDS, ASK_SECONDS = 30.0, 15.0
@@ -168,7 +169,12 @@ class Line:
             raise self.fix("the button has no label or no address")
 
     def scrub(self, said: str) -> str:
-        """Return a vendor's words on one line, without numbers and secrets."""
+        """Return a vendor's words on one line, without numbers and secrets.
+
+        They must be whole: in what was cut a secret is not found any more.
+        """
+        if len(said) >= TEXT_LIMIT:
+            return ""
         for secret in self._secrets:
             said = said.replace(secret, "…")
         line = " ".join("".join(c if c.isprintable() else " " for c in said).split())

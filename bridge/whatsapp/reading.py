@@ -16,6 +16,7 @@ TEXT_LIMIT, ID_LIMIT = 65_536, 512
 #: What a store cannot keep: halves of a pair, and the sign that ends texts in C.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _EARLIEST, _LATEST = 1_230_768_000, 4_102_444_800  # 2009, before WhatsApp; 2100
+_WORD = re.compile(r"[A-Za-z0-9_ .-]{1,40}")
 _BLANKS = re.compile(r"\s+")
 
 
@@ -52,6 +53,15 @@ def text(value: Any, *path: str | int, limit: int = ID_LIMIT) -> str:
 def storable(found: str, limit: int = TEXT_LIMIT) -> str:
     """Return a text that any store takes, cut at *limit*."""
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", found[:limit])
+
+
+def word(value: Any, *path: str | int) -> str:
+    """Return the vendor's one word at *path* (a status), or a question mark.
+
+    It is shown to people, so that nothing longer may pass as one.
+    """
+    found = text(value, *path)
+    return found if not found or _WORD.fullmatch(found) else "?"
 
 
 def whole(value: Any, *path: str | int) -> int | None:

@@ -32,7 +32,7 @@ from bridge.whatsapp import (
 )
 from bridge.whatsapp.line import Line, Rule, Sends, by_status, tail_of
 from bridge.whatsapp.phones import region
-from bridge.whatsapp.reading import decode, fitted, text, whole
+from bridge.whatsapp.reading import TEXT_LIMIT, decode, fitted, text, whole, word
 from bridge.whatsapp.twilio_content import Content
 from bridge.whatsapp.twilio_errors import ERRORS, US_NEVER
 from bridge.whatsapp.twilio_hooks import notices
@@ -146,8 +146,9 @@ class TwilioProvider(Provider):
             found = None
         code = whole(found, "code")
         rule = rule_for(code, answer.status, to)
+        said = text(found, "message", limit=TEXT_LIMIT)
         shown = "" if code is None else code
-        return self._line.refusal(answer, rule, code=shown, said=text(found, "message"))
+        return self._line.refusal(answer, rule, code=shown, said=said)
 
     def verify(self, hook: WebhookRequest) -> bool:
         """Tell whether address and form are signed with the account's token.
@@ -179,7 +180,7 @@ class TwilioProvider(Provider):
         """Ask whether the login is taken and the account is active."""
         call = Call.get(f"{self._account}.json", headers=self._auth)
         try:
-            status = text(self._line.ask(call, self.refusal), "status") or "unknown"
+            status = word(self._line.ask(call, self.refusal), "status") or "unknown"
         except RemoteError as error:
             return [Health("error", error.detail)]
         level = "ok" if status == "active" else "error"
@@ -220,7 +221,7 @@ def _receipt(answer: Answer) -> Receipt:
         found = decode(answer.body)
     except Unreadable:
         found = None
-    id, status = text(found, "sid"), text(found, "status")
+    id, status = text(found, "sid"), word(found, "status")
     detail = {"status": status} if status else {}
     if not id:
         detail["unreadable"] = f"HTTP {answer.status} without an id"

@@ -10,7 +10,7 @@ from bridge.errors import SendError
 from bridge.transport import Answer, Call
 from bridge.whatsapp import TemplateDraft, TemplateState
 from bridge.whatsapp.line import Line
-from bridge.whatsapp.reading import TEXT_LIMIT, each, pick, text
+from bridge.whatsapp.reading import TEXT_LIMIT, each, pick, text, word
 
 _TEXT, _ACTION = "twilio/text", "twilio/call-to-action"
 _PAGES = 60
@@ -60,10 +60,10 @@ class Content:
         return TemplateState(
             draft.name,
             draft.language,
-            (text(found, "status") or "PENDING").upper(),
+            (word(found, "status") or "PENDING").upper(),
             sid,
-            text(found, "category") or draft.category.upper(),
-            text(found, "rejection_reason"),
+            word(found, "category") or draft.category.upper(),
+            self._line.scrub(text(found, "rejection_reason", limit=TEXT_LIMIT)),
             draft.body,
             draft.label,
             draft.url,
@@ -99,13 +99,13 @@ def _state(found: Any) -> TemplateState:
     kind = _ACTION if pick(found, "types", _ACTION) else _TEXT
     shape = pick(found, "types", kind)
     button = pick(shape, "actions", 0)
-    status = text(approval, "status").upper()
+    status = word(approval, "status").upper()
     return TemplateState(
         text(approval, "name") or text(found, "friendly_name"),
         text(found, "language"),
         {"UNSUBMITTED": "", "RECEIVED": "PENDING"}.get(status, status),
         text(found, "sid"),
-        text(approval, "category"),
+        word(approval, "category"),
         text(approval, "rejection_reason"),
         text(shape, "body", limit=TEXT_LIMIT),
         text(button, "title"),

@@ -43,6 +43,7 @@ from bridge.whatsapp.reading import (
     pick,
     text,
     whole,
+    word,
 )
 
 _LONGEST = 4096
@@ -158,10 +159,9 @@ class WahaProvider(Provider):
             found = decode(answer.body)
         except Unreadable:
             found = None
-        names = ("message", "error", "status")
-        said = text(found, "exception", "message") or "; ".join(
-            word for name in names if (word := text(found, name))
-        )
+        paths = (("exception", "message"), ("message",), ("error",), ("status",))
+        words = (text(found, *path, limit=TEXT_LIMIT) for path in paths)
+        said = "; ".join(filter(None, words))
         status = answer.status
         rule = ERRORS.get(status) or Rule(by_status(status), "the gateway refused it")
         if status >= 500 and "no lid found" in said.casefold():
@@ -219,7 +219,7 @@ class WahaProvider(Provider):
             found = self._get(f"api/sessions/{quote(self.number, safe='')}")
         except RemoteError as error:
             return [Health("error", error.detail)]
-        state = text(found, "status") or "unknown"
+        state = word(found, "status") or "unknown"
         level = "ok" if state == "WORKING" else "error"
         here = [Health(level, f"the phone session is {state}")]
         public = self._settings.public_url

@@ -220,15 +220,19 @@ def limiter(per_second: float) -> Callable[[], None]:
     """Return what blocks until one more message may leave at this rate."""
     if per_second >= 1000:
         return lambda: None
-    rate = Rate(1, max(round(1000 / per_second), 1))
-    if per_second >= 1:
-        rate = Rate(int(per_second), Duration.SECOND)
-    found = Limiter(InMemoryBucket([rate]))
+    found = Limiter(InMemoryBucket([pace(per_second)]))
 
     def wait() -> None:
         found.try_acquire("number", blocking=True)
 
     return wait
+
+
+def pace(per_second: float) -> Rate:
+    """Return a rate in the limiter's terms: so many a second, or one in so many."""
+    if per_second >= 1:
+        return Rate(int(per_second), Duration.SECOND)
+    return Rate(1, round(1000 / per_second))
 
 
 def own(settings: Settings) -> IO[str] | None:

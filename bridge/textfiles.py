@@ -7,15 +7,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from bridge.errors import ConfigError, Problem
 from bridge.events import SECRET_NAME, catalogue
 from bridge.filters import WANTS
-from bridge.placeholders import BODY_LIMIT, Placeholder, split
+from bridge.placeholders import Placeholder, split
 from bridge.sandbox import SOURCE_LIMIT, meant
+from bridge.templateform import body_findings, button_findings, category_findings
 from bridge.variables import FIELDS
 from bridge.yamlfile import Document, parse, read_text, shown
 
@@ -168,8 +168,9 @@ class _Reader:
         elif not body.strip():
             self._add(skipped + 1, 1, "the text is empty")
         parts = self._parts(body, skipped)
-        self._template(parts, skipped)
-        return Text(self.name, self.language, parts, category, label, url)
+        text = Text(self.name, self.language, parts, category, label, url)
+        self._template(text, 2 if header else 1, skipped)
+        return text
 
     def _cut(self, content: str) -> tuple[str, str, int]:
         """Return front matter, body, and how many lines stand above the body."""
@@ -256,25 +257,12 @@ class _Reader:
                     self._add(*where(offset), what)
             offset += len(part) if isinstance(part, str) else len(part.source) + 4
 
-    def _template(self, parts: Parts, skipped: int) -> None:
+    def _template(self, text: Text, header: int, skipped: int) -> None:
         """Warn of what cannot be submitted as a provider's template."""
-        if not parts:
-            return
-        if isinstance(parts[0], Placeholder) or isinstance(parts[-1], Placeholder):
-            what = "a template may not begin or end with a variable: put words there"
+        for what in body_findings(text.parts):
             self._add(skipped + 1, 1, what, "warning")
-        pairs = list(pairwise(parts))
-        gaps = [part for part in parts[1:-1] if isinstance(part, str)]
-        touching = any(
-            isinstance(a, Placeholder) and isinstance(b, Placeholder) for a, b in pairs
-        )
-        if touching or not all(gap.strip() for gap in gaps):
-            what = "a template may not have two variables side by side"
-            self._add(skipped + 1, 1, what, "warning")
-        length = len(_fixed(parts))
-        if length > BODY_LIMIT:
-            what = f"a template holds {BODY_LIMIT} characters, this text has {length}"
-            self._add(skipped + 1, 1, what, "warning")
+        for what in (*button_findings(text.url), *category_findings(text.category)):
+            self._add(header, 1, what, "warning")
 
     def _add(self, line: int, column: int, what: str, level: str = "error") -> None:
         self.problems.append(Problem(self.file, line, column, what, level))

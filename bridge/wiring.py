@@ -26,7 +26,11 @@ from bridge.settings import Settings
 from bridge.store import Store, engines, schema
 from bridge.transport import Transport
 from bridge.whatsapp import Provider
+from bridge.whatsapp.cloud import CloudProvider, CloudSettings
 from bridge.whatsapp.console import ConsoleProvider
+from bridge.whatsapp.evolution import EvolutionProvider, EvolutionSettings
+from bridge.whatsapp.twilio import TwilioProvider, TwilioSettings
+from bridge.whatsapp.waha import WahaProvider, WahaSettings
 from bridge.worker import Worker
 
 if TYPE_CHECKING:
@@ -133,7 +137,7 @@ def build(
         pool=settings.workers + 16, total=settings.whmcs_timeout, version=__version__
     )
     sender: Any = Watched(transport, watch) if watch else transport
-    found = provider or make_provider(settings, clock, stream)
+    found = provider or make_provider(settings, clock, stream, sender)
     metrics = Metrics()
     bench = Bench(
         store=store,
@@ -189,14 +193,26 @@ def make_panel(
 
 
 def make_provider(
-    settings: Settings, clock: Callable[[], datetime], stream: TextIO | None = None
+    settings: Settings,
+    clock: Callable[[], datetime],
+    stream: TextIO | None = None,
+    transport: Any = None,
 ) -> Provider:
-    """Return the configured WhatsApp provider. Raises ConfigError."""
+    """Return the configured WhatsApp provider; *transport* sends its calls."""
     name = settings.whatsapp_provider
     if name == "console":
         file = settings.whatsapp_console_file
         return ConsoleProvider(stream or sys.stdout, file, clock)
-    what = f'WHATSAPP_PROVIDER: "{name}" is not part of this version yet; use console'
+    sender = transport or Transport(pool=1, version=__version__)
+    if name == "cloud":
+        return CloudProvider(CloudSettings.of(settings), sender, clock)
+    if name == "twilio":
+        return TwilioProvider(TwilioSettings.of(settings), sender, clock)
+    if name == "evolution":
+        return EvolutionProvider(EvolutionSettings.of(settings), sender, clock)
+    if name == "waha":
+        return WahaProvider(WahaSettings.of(settings), sender, clock)
+    what = f'WHATSAPP_PROVIDER: there is no provider "{name}"'
     raise ConfigError([Problem("environment", 0, 0, what)])
 
 
@@ -204,13 +220,19 @@ def limiter(per_second: float) -> Callable[[], None]:
     """Return what blocks until one more message may leave at this rate."""
     if per_second >= 1000:
         return lambda: None
-    rate = Rate(max(int(per_second), 1), Duration.SECOND)
-    found = Limiter(InMemoryBucket([rate]))
+    found = Limiter(InMemoryBucket([pace(per_second)]))
 
     def wait() -> None:
         found.try_acquire("number", blocking=True)
 
     return wait
+
+
+def pace(per_second: float) -> Rate:
+    """Return a rate in the limiter's terms: so many a second, or one in so many."""
+    if per_second >= 1:
+        return Rate(int(per_second), Duration.SECOND)
+    return Rate(1, round(1000 / per_second))
 
 
 def own(settings: Settings) -> IO[str] | None:

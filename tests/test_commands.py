@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from bridge.cli import cli, main
 from bridge.demo.panel import IDENTIFIER, SECRET
 from bridge.demo.panel_example import PLAN_100, PLAN_150
+from bridge.demo.whatsapp.cloud import NUMBER_ID, TOKEN, WABA_ID, CloudStub
+from bridge.demo.whatsapp.server import StubServer
 from bridge.errors import StoreUnavailable
 from tests.conftest import CONFIG, MORNING
 
@@ -312,6 +314,31 @@ def test_doctor_finds_a_sound_bridge(shell):
     assert levels["panel"] == "ok"
     assert levels["cancellations"] == "ok"
     assert "error" not in levels.values()
+
+
+@pytest.mark.parametrize(("token", "status"), [(TOKEN, 0), ("another", 1)])
+def test_doctor_asks_the_whatsapp_provider(token, status, shell, monkeypatch):
+    stub = CloudStub()
+    stub.webhook = "https://bridge.example/whatsapp/cloud"
+    with StubServer(stub) as server:
+        given = {
+            "BRIDGE_PUBLIC_URL": "https://bridge.example",
+            "WHATSAPP_PROVIDER": "cloud",
+            "WHATSAPP_CLOUD_URL": server.url,
+            "WHATSAPP_CLOUD_TOKEN": token,
+            "WHATSAPP_CLOUD_NUMBER_ID": NUMBER_ID,
+            "WHATSAPP_CLOUD_WABA_ID": WABA_ID,
+            "WHATSAPP_CLOUD_APP_SECRET": "secret",
+            "WHATSAPP_CLOUD_VERIFY_TOKEN": "verify",
+        }
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
+
+        found = of_json(shell("doctor", "--json", status=status))
+
+    about = [one for one in found if one["about"] == "whatsapp"]
+    assert any("webhooks come here" in one["what"] for one in about) == (status == 0)
+    assert ("error" in {one["level"] for one in about}) == (status == 1)
 
 
 def test_doctor_finds_the_panels_own_automation(shell, kit):

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from bridge.cli import COMMANDS, cli
 from bridge.commands.documenting import actions_page
+from bridge.provideroptions import OPTIONS
 from bridge.settings import Settings, load
 from bridge.whmcs_client import WhmcsClient
 
@@ -104,10 +105,24 @@ def test_every_command_has_help(name):
 def test_every_setting_is_in_the_operators_guide_and_the_example():
     source = (ROOT / "bridge" / "settings.py").read_text(encoding="utf-8")
     names = set(re.findall(SETTING, source))
+    assert len(names) > 20
     example = (ROOT / "config" / "env.example").read_text(encoding="utf-8")
 
     assert {name for name in names if f"`{name}`" not in OPERATIONS} == set()
     assert {name for name in names if f"{name}=" not in example} == set()
+
+
+@pytest.mark.parametrize("provider", [name for name in OPTIONS if OPTIONS[name]])
+def test_every_setting_of_a_provider_is_in_its_section_and_the_example(provider):
+    page = (ROOT / "docs" / "whatsapp.md").read_text(encoding="utf-8")
+    section = page.split(f"(`{provider}`)")[1].split("\n## ")[0]
+    example = (ROOT / "config" / "env.example").read_text(encoding="utf-8")
+
+    for option in OPTIONS[provider]:
+        assert f"`{option.name}`" in section
+        assert f"#{option.name}={option.default}\n" in example
+        assert not option.default or f"`{option.default}`" in section
+    assert f"<BRIDGE_PUBLIC_URL>/whatsapp/{provider}" in section
 
 
 def test_the_permissions_page_names_the_clients_actions():
@@ -132,6 +147,8 @@ def test_the_example_environment_is_the_defaults():
     environ = {name: value for name, _, value in pairs if value}
     environ = {n: v for n, v in environ.items() if "example" not in v}
     environ.pop("WHATSAPP_CONSOLE_FILE")
+    for option in (one for options in OPTIONS.values() for one in options):
+        assert environ.pop(option.name, "") == option.default
 
     plain = {"WHATSAPP_PROVIDER": environ["WHATSAPP_PROVIDER"]}
     assert load(environ, need=False) == load(plain, need=False)

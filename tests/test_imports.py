@@ -28,7 +28,7 @@ class Layer:
 _READING = ("errors", "events", "plain")
 _RULES = (*_READING, "billing", "panel")
 _MAP = (*_RULES, "settings", "signing", "yaml", "texts", "hooks", "hookmap", "store")
-_PATH = (*_MAP, "seam", "phones", "metrics", "path")
+_PATH = (*_MAP, "seam", "phones", "templates", "metrics", "path")
 _ALL = (*_PATH, "logs", "out", "client", "providers", "web", "wiring")
 LAYERS = [
     Layer("package", ("", "py.typed")),
@@ -38,12 +38,23 @@ LAYERS = [
     Layer("metrics", ("metrics",)),
     Layer("logs", ("logs",)),
     Layer("signing", ("signing",), ("errors",)),
-    Layer("settings", ("settings",), ("errors", "signing")),
+    Layer(
+        "settings",
+        ("settings", "environ", "provideroptions"),
+        ("errors", "signing"),
+    ),
     Layer("events", ("events",), ("errors",)),
     Layer("yaml", ("yamlfile",), ("errors",)),
     Layer(
         "texts",
-        ("filters", "messages", "placeholders", "sandbox", "textfiles"),
+        (
+            "filters",
+            "messages",
+            "placeholders",
+            "sandbox",
+            "templateform",
+            "textfiles",
+        ),
         (*_READING, "billing", "yaml"),
     ),
     Layer("out", ("transport", "dialing"), ("errors", "events")),
@@ -51,6 +62,7 @@ LAYERS = [
     Layer("panel", ("panel", "facts", "gather"), (*_READING, "billing")),
     Layer("phones", ("whatsapp.phones",)),
     Layer("seam", ("whatsapp",), ("errors",)),
+    Layer("templates", ("whatsapp.templates",), (*_READING, "yaml", "texts", "seam")),
     Layer(
         "providers", ("whatsapp.*",), ("errors", "out", "settings", "seam", "phones")
     ),
@@ -88,7 +100,7 @@ LAYERS = [
             "watching",
             "breaker",
         ),
-        (*_MAP, "seam", "phones", "metrics"),
+        (*_MAP, "seam", "phones", "templates", "metrics"),
     ),
     Layer("web", ("app", "server", "console", "console.*"), _PATH),
     Layer("wiring", ("wiring",), _ALL),

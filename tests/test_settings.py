@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from bridge import settings
+from bridge.environ import wrong_address
 from bridge.errors import ConfigError
-from bridge.settings import Secret, Settings, describe, load, wrong_address
+from bridge.settings import Secret, Settings, describe, load
 
 KEY = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OLD = "whsec_" + base64.b64encode(bytes(range(1, 33))).decode()
@@ -117,7 +118,7 @@ ROWS = [
     ("WHMCS_API_ACCESS_KEY", "key", "whmcs_access_key", Secret("key")),
     ("WHMCS_DATE_FORMAT", "YYYY-MM-DD", "whmcs_date_format", "YYYY-MM-DD"),
     ("WHMCS_TIMEOUT_SECONDS", "30", "whmcs_timeout", 30.0),
-    ("WHATSAPP_PROVIDER", "cloud", "whatsapp_provider", "cloud"),
+    ("WHATSAPP_PROVIDER", "console", "whatsapp_provider", "console"),
     ("WHATSAPP_CONSOLE_FILE", "out.jsonl", "whatsapp_console_file", Path("out.jsonl")),
     ("LOG_LEVEL", "debug", "log_level", "debug"),
     (
@@ -310,6 +311,104 @@ def test_a_providers_settings_are_kept_dark_also_those_from_files(tmp_path):
     assert others["WHATSAPP_TWILIO_AUTH_TOKEN"].reveal() == "token-of-twilio"
     assert others["WHATSAPP_CLOUD_TOKEN"].reveal() == "token-of-the-cloud"
     assert "token" not in repr(others).replace("TOKEN", "")
+
+
+# --- Providers ---
+
+PROVIDERS = {
+    "cloud": {
+        "WHATSAPP_CLOUD_TOKEN": "token",
+        "WHATSAPP_CLOUD_NUMBER_ID": "106540352242922",
+        "WHATSAPP_CLOUD_WABA_ID": "102290129340398",
+        "WHATSAPP_CLOUD_APP_SECRET": "secret",
+        "WHATSAPP_CLOUD_VERIFY_TOKEN": "verify",
+    },
+    "twilio": {
+        "WHATSAPP_TWILIO_ACCOUNT_SID": "AC" + "0a" * 16,
+        "WHATSAPP_TWILIO_AUTH_TOKEN": "token",
+        "WHATSAPP_TWILIO_FROM": "+14155550100",
+    },
+    "evolution": {
+        "WHATSAPP_EVOLUTION_URL": "https://evolution.example",
+        "WHATSAPP_EVOLUTION_KEY": "key",
+        "WHATSAPP_EVOLUTION_INSTANCE": "ventas sur",
+    },
+    "waha": {
+        "WHATSAPP_WAHA_URL": "http://127.0.0.1:3000",
+        "WHATSAPP_WAHA_KEY": "key",
+        "WHATSAPP_WAHA_HMAC_KEY": "hmac",
+    },
+}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_what_a_provider_needs_is_enough(provider):
+    found = load(GOOD | PROVIDERS[provider] | {"WHATSAPP_PROVIDER": provider})
+
+    assert found.whatsapp_provider == provider
+    assert {name: value.reveal() for name, value in found.others.items()} == {
+        **PROVIDERS[provider],
+        "WHATSAPP_PROVIDER": provider,
+    }
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_all_that_a_provider_misses_is_told_at_once(provider):
+    found = problems(WHATSAPP_PROVIDER=provider)
+
+    assert sorted(problem.split(": ")[1] for problem in found) == sorted(
+        PROVIDERS[provider]
+    )
+    assert all("is not set; " in problem for problem in found)
+    assert load(GOOD | {"WHATSAPP_PROVIDER": provider}, need=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("WHATSAPP_CLOUD_URL", "http://graph.example", "only https"),
+        ("WHATSAPP_CLOUD_VERSION", "25", "as v25.0"),
+        ("WHATSAPP_CLOUD_TOKEN", "a token\nwith two lines", "holds a blank"),
+        ("WHATSAPP_CLOUD_TOKEN", "tokén", "cannot be part of it"),
+        ("WHATSAPP_CLOUD_NUMBER_ID", "+5491155551234", "not the number"),
+        ("WHATSAPP_CLOUD_WABA_ID", "../me", "must be digits"),
+        ("WHATSAPP_CLOUD_APP_SECRET", "a\tb", "cannot be part of it"),
+        ("WHATSAPP_CLOUD_PER_SECOND", "0", "messages per second"),
+        ("WHATSAPP_CLOUD_PER_SECOND", "nan", "messages per second"),
+        ("WHATSAPP_CLOUD_PER_SECOND", "1e3", "messages per second"),
+        ("WHATSAPP_CLOUD_TOKKEN", "x", "did you mean WHATSAPP_CLOUD_TOKEN?"),
+        ("WHATSAPP_CLOUD_COLOUR_OF_THE_SKY", "x", "there is no such setting"),
+    ],
+)
+def test_a_bad_value_of_a_provider_is_one_problem_without_the_value(name, value, said):
+    (found,) = problems(
+        **PROVIDERS["cloud"] | {"WHATSAPP_PROVIDER": "cloud", name: value}
+    )
+
+    assert found.startswith(f"environment: {name}: ")
+    assert said in found
+    assert value == "25" or value in ("0", "x") or value not in found
+
+
+def test_what_is_set_for_another_provider_is_left_alone():
+    more = {"WHATSAPP_WAHA_ODD": "x", "WHATSAPP_CLOUD_VERSION": "25"}
+
+    assert load(GOOD | more).others["WHATSAPP_WAHA_ODD"] == Secret("x")
+
+
+def test_a_providers_settings_come_from_files_too(tmp_path):
+    (tmp_path / "token").write_text("token-of-the-cloud\n", encoding="utf-8")
+    environ = GOOD | PROVIDERS["cloud"] | {"WHATSAPP_PROVIDER": "cloud"}
+    del environ["WHATSAPP_CLOUD_TOKEN"]
+
+    found = load(environ | {"WHATSAPP_CLOUD_TOKEN_FILE": str(tmp_path / "token")})
+    missing = problems(
+        **environ, WHATSAPP_CLOUD_TOKEN_FILE=str(tmp_path / "no such file")
+    )
+
+    assert found.others["WHATSAPP_CLOUD_TOKEN"].reveal() == "token-of-the-cloud"
+    assert len(missing) == 1
+    assert "cannot read" in missing[0]
 
 
 # --- Addresses ---

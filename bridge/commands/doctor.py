@@ -121,8 +121,10 @@ def _provider(settings: Settings, say: Callable[[Finding], None]) -> None:
     if provider.name == "console":
         what = "console: messages are printed, nobody receives them"
         say(Finding("warning", "whatsapp", what))
-    else:
-        say(Finding("ok", "whatsapp", provider.name))
+        return
+    say(Finding("ok", "whatsapp", f"{provider.name}, number {provider.number}"))
+    for found in provider.health():
+        say(Finding(found.level, "whatsapp", found.what))
 
 
 def _panel(settings: Settings, say: Callable[[Finding], None]) -> bool:

@@ -1,13 +1,21 @@
 """The Provider seam: a way to send WhatsApp messages, and what came of one.
 
-A provider describes a call and reads an answer; `transport` does the rest.
+A provider describes calls and reads answers and webhooks; `transport` does the
+rest. What comes in is given as `Notice`s, the same for every provider.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
+
+from bridge.errors import BridgeError, ErrorClass, Reason, RemoteError
+
+#: Most characters of a template's body, filled.
+BODY_LIMIT = 1024
 
 
 class State(StrEnum):
@@ -21,12 +29,30 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
+class Template:
+    """An approved template, chosen by the caller.
+
+    *id* is the provider's own id, where it wants that. *url* is the fixed start
+    of the address of its button, empty where the button takes no parameter.
+    *room* is how many characters its values may have together.
+    """
+
+    name: str
+    language: str
+    id: str = ""
+    url: str = ""
+    room: int = BODY_LIMIT
+
+
+@dataclass(frozen=True)
 class Message:
     """One message to one person.
 
     *to* is E.164 with the plus. *name* is the text file's name; *values* are its
     placeholders in order, for a provider that sends templates. *tag* comes back
     in states where the provider allows it. *button* is a label and an address.
+    *free* says that free text may be sent: the 24-hour window is open, or the
+    provider knows none; otherwise it goes as *template*.
     """
 
     to: str
@@ -38,6 +64,8 @@ class Message:
     category: str = "utility"
     values: tuple[str, ...] = ()
     button: tuple[str, str] | None = None
+    free: bool = True
+    template: Template | None = None
 
     @property
     def whole(self) -> str:
@@ -49,24 +77,266 @@ class Message:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The provider took a message; *states* are those it confirmed at once."""
+    """The provider took a message; *states* are those it confirmed at once.
+
+    *id* is empty where it was taken and the answer could not be read.
+    """
 
     id: str
     states: tuple[State, ...] = (State.ACCEPTED,)
-    detail: dict[str, str] = field(default_factory=dict)
+    detail: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class WebhookRequest:
+    """A request to our address, as it came.
+
+    *url* is path and query as they were asked for, not decoded; a provider that
+    signs addresses puts the public address in front. *query* is decoded. *body*
+    is the raw bytes: signatures are over these. Printing it shows none of it.
+    """
+
+    method: str
+    url: str = field(default="", repr=False)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    def header(self, name: str) -> str:
+        """Return a header whatever its case, or an empty text."""
+        wanted = name.casefold()
+        return next((v for k, v in self.headers.items() if k.casefold() == wanted), "")
+
+
+class Unreadable(BridgeError):
+    """A webhook's body is nothing that can be read at all."""
+
+
+@dataclass(frozen=True)
+class StateNotice:
+    """What became of a message of ours, found by *tag* or *provider_id*.
+
+    *kind* is the class of *code* where it failed. *pricing* is what the provider
+    said of the price, in its own words.
+    """
+
+    provider_id: str
+    tag: str
+    state: State
+    at: datetime
+    code: str = ""
+    kind: ErrorClass | None = None
+    detail: str = ""
+    to: str | None = field(default=None, repr=False)
+    pricing: Mapping[str, str] = field(default_factory=dict)
+
+
+class InboundKind(StrEnum):
+    """What a client sent."""
+
+    TEXT = "text"
+    BUTTON = "button"
+    LIST = "list"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """What a client wrote. The name that he gave himself is not kept.
+
+    *sender* is E.164, or None where the number is withheld; *user* is the other
+    identity (business-scoped id, `@lid`), where there is one. *payload* is what
+    was put into the button or row. *reply_to* is the id of the message answered.
+    *number* is ours. *what* is the provider's word for the kind.
+    """
+
+    id: str
+    sender: str | None = field(repr=False)
+    user: str = field(repr=False)
+    sent_at: datetime
+    kind: InboundKind
+    text: str = field(default="", repr=False)
+    payload: str = ""
+    reply_to: str = ""
+    number: str = ""
+    what: str = ""
+
+
+@dataclass(frozen=True)
+class TemplateNotice:
+    """A template's status or category changed; what did not change is empty."""
+
+    name: str
+    language: str
+    status: str = ""
+    reason: str = ""
+    category: str = ""
+
+
+@dataclass(frozen=True)
+class ConsentNotice:
+    """A person switched our messages off or on: *value* is stop or resume."""
+
+    sender: str | None = field(repr=False)
+    value: str
+    user: str = field(default="", repr=False)
+    category: str = ""
+
+
+@dataclass(frozen=True)
+class SessionNotice:
+    """The gateway's phone session changed to *state*."""
+
+    state: str
+    connected: bool
+
+
+@dataclass(frozen=True)
+class Other:
+    """Something that the bridge does not act on; *kind* is the provider's word."""
+
+    kind: str
+
+
+Notice = StateNotice | Inbound | TemplateNotice | ConsentNotice | SessionNotice | Other
+
+
+@dataclass(frozen=True)
+class Health:
+    """One thing looked at: *level* is ok, warning or error; *what* a sentence."""
+
+    level: str
+    what: str
+
+
+@dataclass(frozen=True)
+class TemplateDraft:
+    """A template as it is submitted.
+
+    *body* has numbered places ({{1}}, {{2}}, ...), *examples* one value for each.
+    *url* is the button's address: with {{1}} at its end, or without any.
+    *url_example* is the whole address filled in.
+    """
+
+    name: str
+    language: str
+    category: str
+    body: str
+    examples: tuple[str, ...] = ()
+    label: str = ""
+    url: str = ""
+    url_example: str = ""
+
+
+@dataclass(frozen=True)
+class TemplateState:
+    """A template as the provider keeps it; only `APPROVED` can be sent."""
+
+    name: str
+    language: str
+    status: str
+    id: str = ""
+    category: str = ""
+    reason: str = ""
+    body: str = ""
+    label: str = ""
+    url: str = ""
+
+    @property
+    def approved(self) -> bool:
+        """Whether it can be sent now."""
+        return self.status == "APPROVED"
+
+    @property
+    def template(self) -> Template:
+        """What a `Message` needs of it."""
+        fixed, mark, _ = self.url.partition("{{")
+        places = self.body.count("{{")
+        length = len(self.body) - sum(
+            len(str(place)) + 4 for place in range(1, places + 1)
+        )
+        room = max(BODY_LIMIT - length, places)
+        return Template(self.name, self.language, self.id, fixed if mark else "", room)
+
+    def fits(self, draft: TemplateDraft) -> bool:
+        """Tell whether it says what *draft* says; its category is the provider's."""
+        mine = (self.body.strip(), self.label, _unnumbered(self.url))
+        return mine == (draft.body.strip(), draft.label, _unnumbered(draft.url))
+
+
+def _unnumbered(url: str) -> str:
+    """Return an address whatever number its place has: Twilio counts on."""
+    fixed, mark, _ = url.partition("{{")
+    return f"{fixed}{mark}"
 
 
 class Provider(Protocol):
     """A way to send WhatsApp messages.
 
-    `send` raises `SendError` with the class of the provider's answer.
-    *per_second* is the rate of one sending number, *number* names that number.
+    *number* names the one sending number, *per_second* is its rate. *windowed*:
+    it has the 24-hour window and templates. *tags*: a message's tag comes back in
+    states, which settles whether an unsure send arrived. What has a body here is
+    right for a provider that has no such thing.
     """
 
     name: str
     number: str
     per_second: float
+    windowed: bool = False
+    tags: bool = False
 
     def send(self, message: Message) -> Receipt:
-        """Hand one message over and return what the provider said."""
+        """Hand one message over and return what the provider said.
+
+        Raises `SendError` with the class of the provider's answer.
+        """
         ...
+
+    def verify(self, hook: WebhookRequest) -> bool:
+        """Tell whether a request really is the provider's; never raises."""
+        return False
+
+    def handshake(self, query: Mapping[str, str]) -> str | None:
+        """Return what answers the question that sets the webhook up, if it is one."""
+        return None
+
+    def read(self, hook: WebhookRequest) -> list[Notice]:
+        """Return everything that a verified request tells, in its order.
+
+        One part that cannot be read does not lose the others. Raises
+        `Unreadable` where the body as a whole is no JSON or form.
+        """
+        return []
+
+    def health(self) -> list[Health]:
+        """Return what can be known of login, number, limits, webhook and session.
+
+        An unreachable provider is a finding too: this raises nothing.
+        """
+        return []
+
+    def templates(self) -> list[TemplateState]:
+        """Return every template there is. Raises `RemoteError`."""
+        return []
+
+    def push(self, draft: TemplateDraft, id: str = "") -> TemplateState:
+        """Submit a template, or change the one with this *id*.
+
+        Raises `RemoteError` with the provider's reason.
+        """
+        raise RemoteError(self.name, Reason.REFUSED, "it has no templates", sent=False)
+
+    def check_number(self, number: str) -> str | None:
+        """Return the provider's own id of an E.164 number, None if it has none.
+
+        Where there is nothing to look up it is the number itself. Raises
+        `RemoteError`.
+        """
+        return number
+
+    def find_number(self, user: str) -> str | None:
+        """Return the E.164 number behind an identity that hides it, if it tells.
+
+        Raises `RemoteError`.
+        """
+        return None

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bridge.errors import ErrorClass, SendError
-from bridge.whatsapp import Message, Receipt, State
+from bridge.whatsapp import Message, Provider, Receipt, State
 from bridge.whatsapp.phones import normalise
 
 _COLUMNS = 72
@@ -25,7 +25,7 @@ _COLUMNS = 72
 _LONGEST = 4096
 
 
-class ConsoleProvider:
+class ConsoleProvider(Provider):
     """A provider that writes every message to *stream*, and to *file* as JSON lines.
 
     *refuse* is number -> error, to see what happens when a provider refuses.

@@ -45,6 +45,15 @@ def incoming(raw: str) -> str | None:
     return normalise(text, "")
 
 
+def region(number: str) -> str:
+    """Return the two letters of the country of an E.164 number, or nothing."""
+    try:
+        parsed = phonenumbers.parse(number, None)
+    except phonenumbers.NumberParseException:
+        return ""
+    return str(phonenumbers.region_code_for_number(parsed) or "")
+
+
 def explain(raw: str, country: str, *, default_country: str = "") -> str:
     """Say in one sentence why a number is unusable, or that it is usable."""
     try:

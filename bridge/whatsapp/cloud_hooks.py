@@ -1,0 +1,162 @@
+"""What Meta's webhooks tell.
+
+https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components. One
+request may carry a thousand updates; an unknown one is kept as `Other`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from bridge.whatsapp import (
+    ConsentNotice,
+    Inbound,
+    InboundKind,
+    Notice,
+    Other,
+    State,
+    StateNotice,
+    TemplateNotice,
+)
+from bridge.whatsapp.line import Rule
+from bridge.whatsapp.phones import incoming
+from bridge.whatsapp.reading import TEXT_LIMIT, each, instant, pick, text, whole
+
+_STATES = {
+    "sent": State.SENT,
+    "delivered": State.DELIVERED,
+    "read": State.READ,
+    "played": State.READ,
+    "failed": State.FAILED,
+}
+#: Types of messages in which nobody writes anything to us.
+_NO_MESSAGE = ("system", "edit", "revoke", "request_welcome")
+_TEMPLATES = (
+    "message_template_status_update",
+    "template_category_update",
+    "message_template_quality_update",
+)
+Judge = Callable[[int | None], Rule]
+
+
+def notices(body: Any, now: datetime, judge: Judge) -> list[Notice]:
+    """Return everything in a webhook's JSON, in its order."""
+    found: list[Notice] = []
+    for entry in each(body, "entry"):
+        for change in each(entry, "changes"):
+            field = text(change, "field") or "?"
+            found += _change(field, pick(change, "value"), now, judge)
+    return found or [Other(text(body, "object") or "?")]
+
+
+def _change(field: str, value: Any, now: datetime, judge: Judge) -> Iterator[Notice]:
+    if field == "messages":
+        number = text(value, "metadata", "phone_number_id")
+        for message in each(value, "messages"):
+            yield _message(message, number, now)
+        for status in each(value, "statuses"):
+            yield _status(status, now, judge)
+        for error in each(value, "errors"):
+            yield Other(f"error {text(error, 'code') or '?'}")
+    elif field == "user_preferences":
+        for wish in each(value, "user_preferences"):
+            yield ConsentNotice(
+                incoming(text(wish, "wa_id")),
+                text(wish, "value"),
+                text(wish, "user_id"),
+                text(wish, "category"),
+            )
+    elif field in _TEMPLATES:
+        yield TemplateNotice(
+            text(value, "message_template_name"),
+            text(value, "message_template_language"),
+            text(value, "event"),
+            _reason(value),
+            text(value, "new_category"),
+        )
+    else:
+        yield Other(field)
+
+
+def _reason(value: Any) -> str:
+    """Return why: Meta writes NONE where there is no reason."""
+    reason = text(value, "reason")
+    if quality := text(value, "new_quality_score"):
+        return f"quality {quality}"
+    if expected := text(value, "correct_category"):
+        return f"will be {expected}"
+    return "" if reason == "NONE" else reason
+
+
+def _message(message: Any, number: str, now: datetime) -> Notice:
+    what, id = text(message, "type") or "?", text(message, "id")
+    if not id or what in _NO_MESSAGE:
+        detail = text(message, "system", "type")
+        return Other(f"{what} {detail}".strip())
+    kind, written, payload = _content(message, what)
+    return Inbound(
+        id,
+        incoming(text(message, "from")),
+        text(message, "from_user_id"),
+        instant(pick(message, "timestamp"), now),
+        kind,
+        written,
+        payload,
+        text(message, "context", "id"),
+        number,
+        what,
+    )
+
+
+def _content(message: Any, what: str) -> tuple[InboundKind, str, str]:
+    """Return kind, text and payload of a message."""
+    if what == "text":
+        return InboundKind.TEXT, text(message, what, "body", limit=TEXT_LIMIT), ""
+    if what == "button":
+        shown, payload = text(message, what, "text"), text(message, what, "payload")
+        return InboundKind.BUTTON, shown, payload
+    if what == "interactive":
+        for name, kind in (
+            ("button_reply", InboundKind.BUTTON),
+            ("list_reply", InboundKind.LIST),
+        ):
+            reply = pick(message, what, name)
+            if isinstance(reply, dict):
+                return kind, text(reply, "title"), text(reply, "id")
+    return InboundKind.OTHER, text(message, what, "caption", limit=TEXT_LIMIT), ""
+
+
+def _status(status: Any, now: datetime, judge: Judge) -> Notice:
+    word, id = text(status, "status"), text(status, "id")
+    tag = text(status, "biz_opaque_callback_data")
+    state = _STATES.get(word)
+    if state is None or not (id or tag):
+        return Other(f"status {word or '?'}")
+    code, kind, detail = None, None, ""
+    if state is State.FAILED:
+        error = pick(status, "errors", 0)
+        code = whole(error, "code")
+        rule = judge(code)
+        kind, detail = rule.kind, rule.what
+    return StateNotice(
+        id,
+        tag,
+        state,
+        instant(pick(status, "timestamp"), now),
+        "" if code is None else str(code),
+        kind,
+        detail,
+        incoming(text(status, "recipient_id")),
+        _pricing(pick(status, "pricing")),
+    )
+
+
+def _pricing(found: Any) -> dict[str, str]:
+    """Return what Meta says of the price; new words appear without notice."""
+    price = {name: text(found, name) for name in ("pricing_model", "type", "category")}
+    billable = pick(found, "billable")
+    if isinstance(billable, bool):
+        price["billable"] = str(billable).lower()
+    return {name: word for name, word in price.items() if word}

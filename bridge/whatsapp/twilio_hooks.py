@@ -1,0 +1,118 @@
+"""What Twilio's callbacks tell.
+
+https://www.twilio.com/docs/messaging/guides/webhook-request. Parameters are added
+without notice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from urllib.parse import parse_qsl
+
+from bridge.whatsapp import (
+    Inbound,
+    InboundKind,
+    Notice,
+    Other,
+    State,
+    StateNotice,
+    Unreadable,
+    WebhookRequest,
+)
+from bridge.whatsapp.line import Rule
+from bridge.whatsapp.phones import incoming
+from bridge.whatsapp.reading import ID_LIMIT, storable
+
+_STATES = {
+    "accepted": State.ACCEPTED,
+    "scheduled": State.ACCEPTED,
+    "queued": State.ACCEPTED,
+    "sending": State.ACCEPTED,
+    "sent": State.SENT,
+    "delivered": State.DELIVERED,
+    "read": State.READ,
+    "undelivered": State.FAILED,
+    "failed": State.FAILED,
+    "canceled": State.FAILED,
+}
+_KINDS = {
+    "text": InboundKind.TEXT,
+    "button": InboundKind.BUTTON,
+    "interactive": InboundKind.BUTTON,
+}
+_MOST_FIELDS = 500
+_DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+def notices(
+    hook: WebhookRequest, now: datetime, judge: Callable[[int | None], Rule]
+) -> list[Notice]:
+    """Return the one thing that a callback tells."""
+    try:
+        body = hook.body.decode("utf-8", "replace")
+        form = dict(
+            parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        )
+    except ValueError:
+        raise Unreadable("the body is no form") from None
+    if not form:
+        raise Unreadable("the body is no form")
+    word = form.get("MessageStatus") or form.get("SmsStatus", "")
+    id = storable(form.get("MessageSid") or form.get("SmsSid", ""), ID_LIMIT)
+    if id and (word == "received" or not word):
+        return [_inbound(form, id, now)]
+    state = _STATES.get(word)
+    tag = storable(hook.query.get("tag", ""), ID_LIMIT)
+    if state is None or not (id or tag):
+        return [Other(storable(word or "?", 64))]
+    return [_state(form, id, tag, state, now, judge)]
+
+
+def _state(
+    form: dict[str, str],
+    id: str,
+    tag: str,
+    state: State,
+    now: datetime,
+    judge: Callable[[int | None], Rule],
+) -> StateNotice:
+    to = incoming(form.get("To", ""))
+    if state is not State.FAILED:
+        return StateNotice(id, tag, state, now, to=to)
+    code = form.get("ErrorCode", "")
+    known = int(code) if _DIGITS.fullmatch(code) else None
+    rule = judge(known)
+    shown = "" if known is None else str(known)
+    return StateNotice(id, tag, state, now, shown, rule.kind, rule.what, to)
+
+
+def _inbound(form: dict[str, str], id: str, now: datetime) -> Inbound:
+    what = form.get("MessageType") or ("text" if form.get("Body") else "?")
+    payload = form.get("ButtonPayload", "")
+    kind = _KINDS.get(what, InboundKind.OTHER)
+    written = form.get("ButtonText") or form.get("Body", "")
+    if form.get("ListId"):
+        kind, payload = InboundKind.LIST, form["ListId"]
+        written = form.get("ListTitle") or written
+    elif payload or form.get("ButtonText"):
+        kind = InboundKind.BUTTON
+    elif kind is InboundKind.TEXT and form.get("NumMedia", "0") not in ("", "0"):
+        kind = InboundKind.OTHER
+    sender = incoming(form.get("From", ""))
+    user = form.get("ExternalUserId", "")
+    if sender is None and not user:
+        user = form.get("From", "").removeprefix("whatsapp:")
+    return Inbound(
+        id,
+        sender,
+        storable(user, ID_LIMIT),
+        now,
+        kind,
+        storable(written),
+        storable(payload, ID_LIMIT),
+        storable(form.get("OriginalRepliedMessageSid", ""), ID_LIMIT),
+        storable(form.get("To", "").removeprefix("whatsapp:"), ID_LIMIT),
+        storable(what, 64),
+    )

@@ -157,6 +157,37 @@ def end_job(order_id: str, event_id: str | None, now: datetime) -> NewJob:
     )
 
 
+def _written(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
+    """Return the job that answers a message; a hook of that name is no message."""
+    if event.panel != "whatsapp":
+        return []
+    return [
+        NewJob(
+            key=f"{event.id}/answer",
+            event_id=event.id,
+            action="answer_message",
+            rule="whatsapp",
+            run_at=now,
+            urgent=True,
+        )
+    ]
+
+
+def _phone(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
+    """Return the job that looks at a client's telephone anew, where that is of use."""
+    if book.marked(db, "phones") is None:
+        return []
+    return [
+        NewJob(
+            key=f"{event.id}/index-phone",
+            event_id=event.id,
+            action="index_phone",
+            rule="whatsapp",
+            run_at=now,
+        )
+    ]
+
+
 def _upgraded(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
     return [
         NewJob(
@@ -170,6 +201,9 @@ def _upgraded(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
 
 
 _OWN: dict[str, Callable[[sa.Connection, Event, datetime], list[NewJob]]] = {
+    "WhatsAppMessage": _written,
+    "ClientAdd": _phone,
+    "ClientEdit": _phone,
     "InvoicePaid": _paid,
     "InvoiceCancelled": _cancelled,
     "AfterProductUpgrade": _upgraded,

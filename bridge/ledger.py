@@ -13,7 +13,7 @@ from bridge.errors import Later
 from bridge.events import Event
 from bridge.facts import Amount, invoice_url
 from bridge.hooks import actions
-from bridge.hooks.context import Cancellation, Context, Order, Person, Reserved
+from bridge.hooks.context import Cancellation, Context, Order, Person, Reserved, Sent
 from bridge.hooks.send_alert import PASSWORDS
 from bridge.messages import Rendered, Texts
 from bridge.placeholders import split
@@ -104,6 +104,26 @@ class StoreBook:
         """Return the clients who had this telephone when we last looked."""
         with self._store.read() as db:
             return talk.clients_with(db, number)
+
+    def sent(self, key: str, provider_id: str) -> Sent | None:
+        """Return a message that went out, by our key or the provider's id."""
+        with self._store.read() as db:
+            row = talk.message(db, key=key, provider_id=provider_id)
+            job = outbox.get(db, row.job_key) if row is not None else None
+        if row is None or job is None:
+            return None
+        root, _, _ = row.job_key.partition("/again:")
+        return Sent(
+            key=row.key,
+            root=root,
+            client_id=row.client_id,
+            to=row.to,
+            name=row.name,
+            action=job.action,
+            event_id=job.event_id,
+            parameters=job.parameters,
+            again=int(job.parameters.get("again", 0)),
+        )
 
     def held(self) -> str | None:
         """Return why terminations are held back, None when they are not."""
@@ -310,6 +330,7 @@ class StorePost:
                 "provider_id": receipt.id,
                 "state": state,
                 "states": [one.value for one in receipt.states],
+                "form": receipt.detail.get("form", "free"),
             }
         )
         return state
@@ -358,7 +379,7 @@ def _new_job(entry: dict[str, Any], parent: Job) -> NewJob:
         parameters["urgent"] = True
     return NewJob(
         key=entry["key"],
-        event_id=parent.event_id,
+        event_id=entry["event_id"] or parent.event_id,
         action=entry["action"],
         rule=parent.rule,
         run_at=entry["run_at"],

@@ -22,7 +22,7 @@ from waitress.task import ErrorTask
 from bridge.errors import ConfigError, Problem
 
 #: Bodies above this are refused while they arrive; the door's own limit is lower.
-_LARGEST = 2 * 1024 * 1024
+_LARGEST = 4 * 1024 * 1024
 #: How long stopping waits for answers, in seconds.
 _DRAIN = 20.0
 

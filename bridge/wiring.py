@@ -63,6 +63,7 @@ class Bridge:
     def app(self) -> Flask:
         """Build the Flask application."""
         from bridge.app import Health, create_app
+        from bridge.callbacks import Ear
         from bridge.decisions import Decider
         from bridge.intake import Door
 
@@ -77,9 +78,16 @@ class Bridge:
             decider,
             self.worker.wake.set,
         )
+        ear = Ear(
+            self.bench.provider,
+            self.store,
+            self.bench.now,
+            self.bench.metrics,
+            self.worker.wake.set,
+        )
         health = Health(self.bench, self.settings.metrics_allow)
         proxies = self.settings.trusted_proxies
-        return create_app(door, health, trusted_proxies=proxies)
+        return create_app(door, ear, health, trusted_proxies=proxies)
 
     def schedule(self) -> Schedule:
         """Build the clock that ticks for the worker."""
@@ -152,7 +160,7 @@ def build(
         panel_name=settings.panel,
         dry_run=settings.dry_run,
         metrics=metrics,
-        slow_down=limiter(found.per_second),
+        slow_down=limiter(found),
     )
     worker = Worker(bench, settings.workers)
     return Bridge(settings, store, live, bench, worker, transport, settings.keys)
@@ -216,9 +224,13 @@ def make_provider(
     raise ConfigError([Problem("environment", 0, 0, what)])
 
 
-def limiter(per_second: float) -> Callable[[], None]:
-    """Return what blocks until one more message may leave at this rate."""
-    if per_second >= 1000:
+def limiter(provider: Provider) -> Callable[[], None]:
+    """Return what blocks until one more message may leave at the provider's rate.
+
+    A number that sends less than one in a second is waited for in the outbox.
+    """
+    per_second = provider.per_second
+    if provider.name == "console" or per_second < 1:
         return lambda: None
     found = Limiter(InMemoryBucket([pace(per_second)]))
 

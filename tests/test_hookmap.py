@@ -148,6 +148,7 @@ def test_rules_keep_order_names_conditions_and_steps(config):
         "message": "cancellation_scheduled",
         "urgent": True,
         "to": "client",
+        "fallback": "",
     }
 
 

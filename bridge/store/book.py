@@ -21,6 +21,7 @@ from bridge.store.tables import (
     jobs,
     marks,
     messages,
+    phones,
     upgrades,
 )
 
@@ -31,6 +32,7 @@ _TABLES: dict[str, tuple[sa.Table, str]] = {
     "messages": (messages, "key"),
     "marks": (marks, "name"),
     "contacts": (contacts, "number"),
+    "phones": (phones, "client_id"),
 }
 #: How the reason of a job begins that waits because terminations are held back.
 HELD = "terminations are held"

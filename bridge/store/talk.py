@@ -220,6 +220,12 @@ def wrote(db: sa.Connection, number: str, at: datetime) -> None:
     )
 
 
+def close_window(db: sa.Connection, number: str) -> None:
+    """Note that the provider says the window is closed."""
+    change = sa.update(contacts).where(contacts.c.number == number)
+    db.execute(change.values(wrote_at=None))
+
+
 def opt(
     db: sa.Connection,
     number: str,
@@ -268,12 +274,19 @@ def known_templates(db: sa.Connection) -> list[Any]:
     return list(db.execute(query))
 
 
-def approved(db: sa.Connection, name: str) -> set[str]:
-    """Return the languages in which a template may be sent."""
-    query = sa.select(templates.c.language).where(
-        templates.c.name == name, templates.c.status == "APPROVED"
-    )
-    return set(db.execute(query).scalars())
+def templates_named(db: sa.Connection, name: str) -> list[Any]:
+    """Return a template in every language that the provider knows."""
+    return list(db.execute(sa.select(templates).where(templates.c.name == name)))
+
+
+def forget_templates(db: sa.Connection, kept: set[tuple[str, str]]) -> None:
+    """Drop the templates that the provider does not have any more."""
+    for row in known_templates(db):
+        if (row.name, row.language) not in kept:
+            gone = sa.and_(
+                templates.c.name == row.name, templates.c.language == row.language
+            )
+            db.execute(sa.delete(templates).where(gone))
 
 
 def note_template(
@@ -281,13 +294,8 @@ def note_template(
 ) -> None:
     """Write what the provider says of a template; what is not given stays."""
     kept = {"changed_at": now, **values}
-    fresh = {
-        "provider_id": "",
-        "status": "",
-        "category": "",
-        "reason": "",
-        "digest": "",
-    }
+    names = ("provider_id", "status", "category", "reason", "body", "label", "url")
+    fresh = dict.fromkeys(names, "")
     statement = insert(db.dialect.name, templates).values(
         {"name": name, "language": language, **fresh, **kept}
     )

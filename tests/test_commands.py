@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -11,48 +10,10 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from click.testing import CliRunner
 
-from bridge.cli import cli, main
-from bridge.demo.panel import IDENTIFIER, SECRET
 from bridge.demo.panel_example import PLAN_100, PLAN_150
 from tests.conftest import CONFIG, MORNING
-
-
-@pytest.fixture
-def shell(kit, panel_server, database_url, monkeypatch, tmp_path):
-    """A shell whose environment points at the same store and panel as `kit`."""
-    for name in [n for n in os.environ if n.startswith(("BRIDGE_", "WHMCS_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BRIDGE_SIGNING_SECRETS", kit.secret)
-    monkeypatch.setenv("BRIDGE_DATABASE_URL", database_url)
-    monkeypatch.setenv("BRIDGE_CONFIG_DIR", str(CONFIG))
-    monkeypatch.setenv("BRIDGE_DRY_RUN", "false")
-    monkeypatch.setenv("WHMCS_URL", panel_server.url)
-    monkeypatch.setenv("WHMCS_API_IDENTIFIER", IDENTIFIER)
-    monkeypatch.setenv("WHMCS_API_SECRET", SECRET)
-
-    def run(*words: str, status: int = 0, text: str = ""):
-        with time_machine.travel(kit.clock.now(), tick=False):
-            result = CliRunner().invoke(cli, list(words), input=text)
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == status, result.output
-        return result
-
-    return run
-
-
-def of_json(result):
-    return json.loads(result.stdout)
-
-
-def failing(*words):
-    """Run a command as a process would; return its exit status."""
-    with pytest.raises(SystemExit) as ended:
-        main(list(words))
-    return ended.value.code
+from tests.shells import failing, of_json
 
 
 def test_a_quote_shows_its_working_and_the_difference(shell):

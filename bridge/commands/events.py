@@ -9,6 +9,7 @@ import click
 import sqlalchemy as sa
 
 from bridge import settings as environment
+from bridge.commands.reasons import did, summary
 from bridge.commands.shared import show, sure, table, who
 from bridge.events import Body, Event, subject
 from bridge.store import Store, book, inbox, outbox, reports, schema
@@ -81,32 +82,6 @@ def _brief(row: Any, jobs: list[Any]) -> dict[str, Any]:
     }
 
 
-_WORST = ("parked", "running", "waiting", "rehearsed", "done", "skipped", "withdrawn")
-
-
-def summary(row: Any, jobs: list[Any]) -> tuple[str, str]:
-    """Return an event's state (that of its most urgent job) and why, in a sentence."""
-    if row.state in ("no rule", "decided") or not jobs:
-        return row.state, row.reason or ""
-    for state in _WORST:
-        for job in jobs:
-            if job.state == state:
-                return state, job.reason or _did(job)
-    return row.state, row.reason or ""
-
-
-def _did(job: Any) -> str:
-    outcome = job.outcome or {}
-    if job.action == "send_alert" and job.state == "done":
-        return (
-            f"{outcome.get('message')} to {outcome.get('to')}: {outcome.get('state')}"
-        )
-    if job.state in ("waiting", "running"):
-        return f"{job.action}: {job.state}"
-    told = ", ".join(f"{k} {v}" for k, v in outcome.items())
-    return f"{job.action}: {told}" if told else job.action
-
-
 @events_command.command("show")
 @click.argument("id")
 @click.option("--json", "as_json", is_flag=True)
@@ -159,7 +134,7 @@ def _job(job: Any, tries: list[Any]) -> dict[str, Any]:
         "rule": job.rule,
         "action": job.action,
         "state": job.state,
-        "reason": job.reason or _did(job),
+        "reason": job.reason or did(job),
         "when": job.condition,
         "attempts": job.attempts,
         "next_at": job.run_at if job.state in ("waiting", "running") else None,

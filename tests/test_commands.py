@@ -12,6 +12,7 @@ import pytest
 import time_machine
 
 from bridge.demo.panel_example import PLAN_100, PLAN_150
+from bridge.store import outbox
 from tests.conftest import CONFIG, MORNING
 from tests.shells import failing, of_json
 
@@ -117,6 +118,35 @@ def test_staff_can_run_a_cancellation_now_and_only_once(shell, kit):
     assert "done" in result.output
     assert "nothing to run" in again.output
     assert kit.panel.terminations[11] == 1
+
+
+def begun_elsewhere(kit, service_id):
+    """Let another process have taken the step that ends a service, and be gone."""
+    kit.world.request_cancellation(service_id)
+    kit.work()
+    key = f"cancellation:{service_id}:1/terminate"
+    now, lease = kit.clock.now(), timedelta(minutes=15)
+    kit.bridge.store.write(lambda db: outbox.claim_one(db, key, now, lease))
+
+
+def test_nobody_is_said_to_finish_a_step_when_no_bridge_runs(shell, kit):
+    begun_elsewhere(kit, 11)
+
+    result = shell("cancellations", "run", "service:11", "--yes", status=1)
+
+    assert "No bridge runs" in result.output
+    assert "2026-11-02 13:15:00 UTC" in result.output
+    assert kit.panel.terminations[11] == 0
+
+
+def test_a_running_bridge_is_said_to_finish_what_another_process_began(shell, kit):
+    begun_elsewhere(kit, 11)
+    kit.bridge.schedule().heartbeat()
+
+    result = shell("cancellations", "run", "service:11", "--yes")
+
+    assert "the running bridge finishes it" in result.output
+    assert kit.panel.terminations[11] == 0
 
 
 def test_held_terminations_wait_even_by_hand_and_run_when_released(shell, kit):

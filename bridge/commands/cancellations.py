@@ -16,7 +16,10 @@ from bridge.commands.shared import show, sure, table, who
 from bridge.hooks.schedule_cancellation import terminate_key
 from bridge.reconcile import reconcile, terminate_job, withdraw
 from bridge.store import book, outbox, reports
+from bridge.store.tables import jobs
 
+#: A bridge that was not heard of for so long does not run.
+SILENCE = timedelta(seconds=30)
 _STATES = ("scheduled", "acting", "staff", "done", "withdrawn", "rehearsed")
 
 
@@ -192,12 +195,38 @@ def _run_now(bridge: Any, row: Any) -> None:
     bridge.store.write(due)
     finish = bridge.worker.run_one(key)
     if finish is None:
-        click.echo("A running bridge took it; see `cancellations show`.")
-        return
+        return _taken(bridge, key, now)
     told = finish.reason or (finish.outcome or {}).get("how", "")
     click.echo(f"{finish.state}: {told}")
     if finish.state not in ("done", "rehearsed"):
         sys.exit(1)
+    return None
+
+
+def _taken(bridge: Any, key: str, now: datetime) -> None:
+    """Say what goes on with a step that could not be taken; exit 1 where nothing."""
+    step = sa.select(jobs.c.state, jobs.c.run_at).where(jobs.c.key == key)
+    with bridge.store.read() as db:
+        heard = book.marked(db, "worker")
+        found = db.execute(step).first()
+    if found is None or found.state not in ("running", "waiting"):
+        state = found.state if found else "gone"
+        click.echo(f"It was not run here: its step is {state}.", err=True)
+    elif heard is not None and now - heard[0] <= SILENCE:
+        click.echo(
+            "Another process is at work on it, and the running bridge finishes it if "
+            "that one does not; see `cancellations show`."
+        )
+        return
+    else:
+        click.echo(
+            "Another process began it and has not said how it ended. No bridge runs "
+            "that would look: start one, or run this again after "
+            f"{found.run_at:%Y-%m-%d %H:%M:%S} UTC; the panel is asked before "
+            "anything is done.",
+            err=True,
+        )
+    sys.exit(1)
 
 
 @cancellations_command.command("hold")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
 
+from bridge import regular
 from bridge.errors import ConfigError, Problem
 from bridge.signing import read_secret
 
@@ -28,6 +31,8 @@ DATE_FORMATS = (
     "YYYY/MM/DD",
     "YYYY-MM-DD",
 )
+#: Largest `.env` and file of one setting that are read, in bytes.
+_LARGEST = 64 * 1024
 _PANEL_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
 
 
@@ -113,13 +118,22 @@ def read_environment(directory: Path | None = None) -> dict[str, str]:
     """
     path = (directory or Path.cwd()) / ".env"
     try:
-        found = dotenv_values(path)
+        found = dotenv_values(stream=StringIO(_read_text(path)))
+    except FileNotFoundError:
+        found = {}
     except (OSError, UnicodeDecodeError) as error:
         problem = Problem("environment", 0, 0, f"{path}: {_plain(error)}")
         raise ConfigError([problem]) from error
     merged = {name: value for name, value in found.items() if value is not None}
     merged.update(os.environ)
     return merged
+
+
+def _read_text(path: Path) -> str:
+    raw = regular.read(path, _LARGEST)
+    if len(raw) > _LARGEST:
+        raise OSError(errno.EFBIG, f"larger than {_LARGEST // 1024} KiB")
+    return raw.decode("utf-8")
 
 
 def load(environ: Mapping[str, str] | None = None, *, need: bool = True) -> Settings:
@@ -150,7 +164,7 @@ class _Reader:
         path = self.environ.get(f"{name}_FILE")
         if not value and path:
             try:
-                value = Path(path).read_text(encoding="utf-8").strip()
+                value = _read_text(Path(path)).strip()
             except (OSError, UnicodeDecodeError) as error:
                 self.wrong(f"{name}_FILE", f"cannot read {path}: {_plain(error)}")
         return value or default

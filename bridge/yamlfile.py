@@ -27,6 +27,7 @@ from ruamel.yaml.events import (
     ScalarEvent,
 )
 
+from bridge import regular
 from bridge.errors import ConfigError, Problem
 
 #: Larger files are not even parsed.
@@ -109,8 +110,7 @@ def shown(path: Path) -> str:
 def read_text(path: Path) -> str:
     """Return a file's text, or raise ConfigError: absent, too large, not UTF-8."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(SIZE_LIMIT + 1)
+        raw = regular.read(path, SIZE_LIMIT)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise _refused(path, f"cannot be read: {reason}") from error

@@ -33,14 +33,15 @@ _ALL = (*_PATH, "logs", "out", "client", "providers", "web", "wiring")
 LAYERS = [
     Layer("package", ("", "py.typed")),
     Layer("errors", ("errors",)),
+    Layer("files", ("regular",)),
     Layer("billing", ("billing", "billing.*")),
     Layer("plain", ("labels", "policies", "variables")),
     Layer("metrics", ("metrics",)),
     Layer("logs", ("logs",)),
     Layer("signing", ("signing",), ("errors",)),
-    Layer("settings", ("settings",), ("errors", "signing")),
+    Layer("settings", ("settings",), ("errors", "files", "signing")),
     Layer("events", ("events",), ("errors",)),
-    Layer("yaml", ("yamlfile",), ("errors",)),
+    Layer("yaml", ("yamlfile",), ("errors", "files")),
     Layer(
         "texts",
         ("filters", "messages", "placeholders", "sandbox", "textfiles"),
@@ -71,7 +72,7 @@ LAYERS = [
             "mapscope",
             "mapwords",
         ),
-        (*_READING, "yaml", "texts", "hooks"),
+        (*_READING, "files", "yaml", "texts", "hooks"),
     ),
     Layer(
         "path",

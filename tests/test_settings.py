@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -409,3 +410,21 @@ def test_no_secret_is_in_a_problem(hidden):
 
     assert len(found.value.problems) == 3
     assert hidden not in str(found.value)
+
+
+def test_a_pipe_in_place_of_a_file_is_told_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "secret")
+    os.mkfifo(tmp_path / ".env")
+
+    said = problems(WHMCS_API_SECRET="", WHMCS_API_SECRET_FILE=f"{tmp_path}/secret")
+    with pytest.raises(ConfigError, match=r"\.env: not a regular file"):
+        settings.read_environment(tmp_path)
+
+    assert any("not a regular file" in one for one in said)
+
+
+def test_a_huge_file_is_not_read_to_its_end(tmp_path):
+    (tmp_path / ".env").write_text("#" * 100_000)
+
+    with pytest.raises(ConfigError, match="larger than 64 KiB"):
+        settings.read_environment(tmp_path)

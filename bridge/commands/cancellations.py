@@ -14,9 +14,9 @@ from bridge import settings as environment
 from bridge.commands.events import open_store
 from bridge.commands.shared import show, sure, table, who
 from bridge.hooks.schedule_cancellation import terminate_key
+from bridge.preparing import ACTING_LEASE
 from bridge.reconcile import reconcile, terminate_job, withdraw
 from bridge.store import book, outbox, reports
-from bridge.store.tables import jobs
 
 #: A bridge that was not heard of for so long does not run.
 SILENCE = timedelta(seconds=30)
@@ -205,12 +205,10 @@ def _run_now(bridge: Any, row: Any) -> None:
 
 def _taken(bridge: Any, key: str, now: datetime) -> None:
     """Say what goes on with a step that could not be taken; exit 1 where nothing."""
-    step = sa.select(jobs.c.state, jobs.c.run_at).where(jobs.c.key == key)
     with bridge.store.read() as db:
         heard = book.marked(db, "worker")
-        found = db.execute(step).first()
-    if found is None or found.state not in ("running", "waiting"):
-        state = found.state if found else "gone"
+        state = outbox.state_of(db, key) or "gone"
+    if state not in ("running", "waiting"):
         click.echo(f"It was not run here: its step is {state}.", err=True)
     elif heard is not None and now - heard[0] <= SILENCE:
         click.echo(
@@ -221,9 +219,9 @@ def _taken(bridge: Any, key: str, now: datetime) -> None:
     else:
         click.echo(
             "Another process began it and has not said how it ended. No bridge runs "
-            "that would look: start one, or run this again after "
-            f"{found.run_at:%Y-%m-%d %H:%M:%S} UTC; the panel is asked before "
-            "anything is done.",
+            "that would look: start one, or run this again when its claim is over "
+            f"(at most {ACTING_LEASE // timedelta(minutes=1)} minutes after it began); "
+            "the panel is asked before anything is done.",
             err=True,
         )
     sys.exit(1)

@@ -142,11 +142,22 @@ def load(environ: Mapping[str, str] | None = None, *, need: bool = True) -> Sett
     With *need* false (commands that only read files) required ones may be
     missing. Raises ConfigError with every problem.
     """
-    reader = _Reader(read_environment() if environ is None else environ)
-    settings = _read(reader, need)
-    if reader.problems:
-        raise ConfigError(reader.problems)
+    settings, problems = examine(environ, need=need)
+    if problems:
+        raise ConfigError(problems)
     return settings
+
+
+def examine(
+    environ: Mapping[str, str] | None = None, *, need: bool = True
+) -> tuple[Settings, list[Problem]]:
+    """Return the settings and all that is wrong with them.
+
+    What is wrong has its default, so that more can be looked at; such settings are
+    not for use. Raises ConfigError where `.env` cannot be read.
+    """
+    reader = _Reader(read_environment() if environ is None else environ)
+    return _read(reader, need), reader.problems
 
 
 class _Reader:
@@ -268,6 +279,7 @@ def _read(reader: _Reader, need: bool) -> Settings:
     timezone = reader.text("BRIDGE_TIMEZONE", Settings.timezone)
     if not _is_zone(timezone):
         reader.wrong("BRIDGE_TIMEZONE", f'no time zone "{timezone}" (as Area/City)')
+        timezone = Settings.timezone
     country = reader.text("BRIDGE_DEFAULT_COUNTRY", "AR").upper()
     if not (len(country) == 2 and country.isalpha() and country.isascii()):
         reader.wrong("BRIDGE_DEFAULT_COUNTRY", "two letters, as AR")

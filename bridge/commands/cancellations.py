@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from bridge import logs, wiring
 from bridge import settings as environment
 from bridge.commands.events import open_store
-from bridge.commands.shared import show, sure, table, who
+from bridge.commands.shared import instant, show, sure, table, who
 from bridge.hooks.schedule_cancellation import terminate_key
 from bridge.preparing import ACTING_LEASE
 from bridge.reconcile import reconcile, terminate_job, withdraw
@@ -193,7 +193,15 @@ def _run_now(bridge: Any, row: Any) -> None:
         outbox.move(db, key, now)
 
     bridge.store.write(due)
-    finish = bridge.worker.run_one(key)
+    try:
+        finish = bridge.worker.run_one(key)
+    except KeyboardInterrupt:
+        click.echo(
+            "Stopped while it was being carried out: the service may have ended. A "
+            "running bridge, or this command run again, asks the panel and goes on.",
+            err=True,
+        )
+        raise
     if finish is None:
         return _taken(bridge, key, now)
     told = finish.reason or (finish.outcome or {}).get("how", "")
@@ -260,27 +268,12 @@ def release_(yes: bool) -> None:
 def due(as_of: str, as_json: bool) -> None:
     """Show what will have ended by then."""
     settings = environment.load(need=False)
-    moment = _as_of(as_of, settings.zone)
+    moment = instant(as_of, settings.zone, "--as-of", whole_day=True)
     store = open_store()
     with store.read() as db:
         rows = reports.due_cancellations(db, moment)
     store.close()
     _print(rows, as_json)
-
-
-def _as_of(text: str, zone: Any) -> datetime:
-    try:
-        if len(text) == 10:
-            day = date.fromisoformat(text) + timedelta(days=1)
-            return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
-        found = datetime.fromisoformat(text)
-    except (ValueError, OverflowError) as error:
-        raise click.BadParameter(
-            f'"{text}" is no date (YYYY-MM-DD) or ISO time', param_hint="--as-of"
-        ) from error
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=zone)
-    return found.astimezone(UTC)
 
 
 @click.command("reconcile")

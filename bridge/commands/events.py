@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from bridge import settings as environment
 from bridge.commands.reasons import did, summary
-from bridge.commands.shared import show, sure, table, who
+from bridge.commands.shared import instant, show, sure, table, who
 from bridge.events import Body, Event, subject
 from bridge.store import Store, book, inbox, outbox, reports, schema
 from bridge.store.inbox import Accepted
@@ -24,14 +24,8 @@ def open_store() -> Store:
 
 
 def moment(text: str) -> datetime:
-    """Read a date or an ISO time; one without a zone is the panel's."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise click.BadParameter(f'"{text}" is no date or ISO time') from error
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=environment.load(need=False).zone)
-    return found.astimezone(UTC)
+    """Read what `--since` says; a time without a zone is the panel's."""
+    return instant(text, environment.load(need=False).zone, "--since")
 
 
 @click.group("events")

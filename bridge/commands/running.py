@@ -18,7 +18,6 @@ import structlog
 from bridge import logs
 from bridge import settings as environment
 from bridge.commands.shared import show, table
-from bridge.errors import ConfigError, Problem
 from bridge.settings import Settings, describe
 from bridge.store import engines, schema
 
@@ -28,37 +27,27 @@ log = structlog.get_logger("bridge")
 @click.command("run")
 def run_command() -> None:
     """Receive, work and keep the clock, in one process; SIGTERM ends it cleanly."""
-    _run(environment.load(), receive=True, work=True)
+    _run("run", receive=True, work=True)
 
 
 @click.command("serve")
 def serve_command() -> None:
     """Only receive. Any number of these, on PostgreSQL."""
-    _run(_postgres("serve"), receive=True, work=False)
+    _run("serve", receive=True, work=False)
 
 
 @click.command("worker")
 def worker_command() -> None:
     """Only work and keep the clock. Any number of these, on PostgreSQL."""
-    _run(_postgres("worker"), receive=False, work=True)
+    _run("worker", receive=False, work=True)
 
 
-def _postgres(command: str) -> Settings:
-    settings = environment.load()
-    if settings.sqlite:
-        what = (
-            f"BRIDGE_DATABASE_URL: `{command}` needs PostgreSQL: one process owns an "
-            "SQLite file, and its one writer makes every commit. Use `whmcs-bridge "
-            "run`, or postgresql+psycopg://..."
-        )
-        raise ConfigError([Problem("environment", 0, 0, what)])
-    return settings
-
-
-def _run(settings: Settings, *, receive: bool, work: bool) -> None:
+def _run(command: str, *, receive: bool, work: bool) -> None:
     from bridge import wiring
+    from bridge.commands.starting import usable
     from bridge.store import outbox
 
+    settings = usable(command, receive=receive, work=work)
     logs.configure(settings.log_level, for_good=True)
     _sentry(settings)
     lock = wiring.own(settings)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
+
+#: The calendar's ends.
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+_END = datetime.max.replace(tzinfo=UTC)
 
 
 def show(value: Any) -> None:
@@ -44,6 +49,30 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], empty: str = "") -
     for row in cells:
         drawn.add_row(*row)
     Console().print(drawn, markup=False)
+
+
+def instant(
+    text: str, zone: ZoneInfo, hint: str, *, whole_day: bool = False
+) -> datetime:
+    """Read a date or an ISO time as aware UTC; one without a zone is the panel's.
+
+    With *whole_day* a date is the end of that day. What lies beyond the calendar's
+    ends is brought to them.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        what = f'"{text}" is no date (YYYY-MM-DD) or ISO time'
+        raise click.BadParameter(what, param_hint=hint) from error
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=zone)
+    try:
+        if whole_day and len(text) == len("YYYY-MM-DD"):
+            found += timedelta(days=1)
+        found = found.astimezone(UTC)
+    except OverflowError:
+        return _BEGINNING if found.year == 1 else _END
+    return found
 
 
 def sure(count: int, what: str, yes: bool) -> None:

@@ -83,7 +83,9 @@ def _body(
     if fixture is not None:
         try:
             read = json.loads(fixture.read_text(encoding="utf-8"))
-        except (ValueError, UnicodeDecodeError) as error:
+        except RecursionError as error:
+            raise click.ClickException(f"{fixture}: nested too deeply") from error
+        except ValueError as error:
             raise click.ClickException(f"{fixture}: not JSON: {error}") from error
         if not isinstance(read, dict):
             raise click.ClickException(f"{fixture}: must hold a JSON object")
@@ -105,9 +107,12 @@ def _put(document: dict[str, Any], key: str, value: str) -> None:
     while "." in leaf:
         head, _, leaf = leaf.partition(".")
         holder = holder.setdefault(head, {})
+        if not isinstance(holder, dict):
+            what = f"--set {key}=...: {head} is {json.dumps(holder)[:40]} already"
+            raise click.UsageError(f"{what}, nothing nests in it")
     try:
         holder[leaf] = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         holder[leaf] = value
 
 
@@ -212,7 +217,7 @@ def trigger_command(
     hookpoint: str, fixture: Path | None, pairs: tuple[str, ...], id_: str | None
 ) -> None:
     """Sign a delivery of HOOKPOINT and post it to the running bridge."""
-    from bridge.signing import sign
+    from bridge.signing import ID_RULE, is_id, sign
     from bridge.transport import Call, Transport
 
     _known(hookpoint)
@@ -221,6 +226,8 @@ def trigger_command(
         raise click.ClickException("BRIDGE_SIGNING_SECRETS is not set.")
     raw = json.dumps(_body(hookpoint, fixture, pairs)).encode()
     id_ = id_ or f"trigger-{uuid.uuid4()}"
+    if not is_id(id_):
+        raise click.BadParameter(ID_RULE, param_hint="--id")
     stamp = int(datetime.now(UTC).timestamp())
     headers = {
         "content-type": "application/json",

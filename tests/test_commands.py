@@ -407,3 +407,46 @@ def test_commands_that_only_read_files_start_quickly_and_lightly(shell):
 def test_the_clock_of_these_tests_is_the_simulated_one():
     with time_machine.travel(MORNING, tick=False):
         assert time.time() == MORNING.timestamp()
+
+
+def test_the_question_of_an_order_does_not_mix_with_its_json(shell, kit):
+    words = ("upgrade", "order", "1", "--to", str(PLAN_150), "--json")
+
+    result = shell(*words, text="y\n")
+
+    assert of_json(result)["state"] == "invoiced"
+    assert "to pay" in result.stderr
+
+
+def test_a_quote_shows_money_with_its_currencys_decimals(shell):
+    result = shell("upgrade", "quote", "1", "--to", str(PLAN_150))
+
+    assert " 150.00  " in result.stdout
+    assert "150.0000" not in result.stdout
+
+
+def test_try_with_a_panel_that_is_away_is_exit_status_four(shell, panel_server):
+    panel_server.stop()
+
+    result = shell("try", "InvoiceCreated", "--set", "invoiceid=1", status=4)
+
+    assert "The panel could not be asked: whmcs: unreachable" in result.stderr
+
+
+def test_try_with_denied_credentials_is_exit_status_four(shell, monkeypatch):
+    monkeypatch.setenv("WHMCS_API_SECRET", "another")
+
+    result = shell("try", "InvoiceCreated", "--set", "invoiceid=1", status=4)
+
+    assert "denied credentials" in result.stderr
+
+
+def test_try_of_a_decision_with_a_panel_that_is_away_is_exit_status_four(
+    shell, panel_server
+):
+    panel_server.stop()
+    words = ("--set", "context.service_id=1")
+
+    result = shell("try", "OrderProductUpgradeOverride", *words, status=4)
+
+    assert "unreachable" in result.stderr

@@ -6,6 +6,7 @@ import json
 import sys
 import tempfile
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import click
 from bridge import logs
 from bridge import settings as environment
 from bridge.commands.shared import show
-from bridge.errors import BridgeError
+from bridge.errors import LOCKED_OUT, BridgeError, RemoteError
 from bridge.events import Event, catalogue, read_body
 from bridge.settings import Settings
 
@@ -58,13 +59,43 @@ def try_command(
     sample = sample or not settings.whmcs_url
     if sample and not as_json:
         click.echo("Clients and invoices below are made up (no panel asked).", err=True)
-    found = _preview(settings, hookpoint, body, sample)
+    asked = _Asked()
+    found = _preview(settings, hookpoint, body, sample, asked)
     if as_json:
         show(found)
     else:
         _tell(found)
+    if asked.failed is not None:
+        click.echo(f"The panel could not be asked: {asked.failed}", err=True)
+        sys.exit(4)
     if any(job["state"] == "parked" for job in found["jobs"]):
         sys.exit(1)
+
+
+class _Asked:
+    """A panel that remembers that it could not be asked; *failed* says why."""
+
+    def __init__(self) -> None:
+        self._panel: Any = None
+        self.failed: RemoteError | None = None
+
+    def of(self, panel: Any) -> Any:
+        """Put this before *panel*."""
+        self._panel = panel
+        return self
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._panel, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return method(*args, **kwargs)
+            except RemoteError as error:
+                if error.transient or error.reason in LOCKED_OUT:
+                    self.failed = error
+                raise
+
+        return call
 
 
 def _known(hookpoint: str) -> None:
@@ -140,7 +171,11 @@ def sample_data(hookpoint: str) -> dict[str, Any]:
 
 
 def _preview(
-    settings: Settings, hookpoint: str, body: dict[str, Any], sample: bool
+    settings: Settings,
+    hookpoint: str,
+    body: dict[str, Any],
+    sample: bool,
+    asked: _Asked,
 ) -> dict[str, Any]:
     """Run the real path on a store of its own, dry."""
     from dataclasses import replace
@@ -158,6 +193,7 @@ def _preview(
         panel: Any = SamplePanel(today, immediate=immediate) if sample else None
         bridge = wiring.build(own, panel=panel)
         bridge.bench.preview = True
+        bridge.bench.panel = asked.of(bridge.bench.panel)
         try:
             return _outcome(bridge, hookpoint, body)
         finally:

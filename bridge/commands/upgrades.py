@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from bridge import logs, wiring
 from bridge import settings as environment
 from bridge.billing.model import Client, Cycle, Service
-from bridge.billing.money import decimal_text
+from bridge.billing.money import decimal_text, round_half_up
 from bridge.billing.upgrades import UpgradeQuote, quote
 from bridge.commands.shared import show, who
 from bridge.errors import Reason, RemoteError
@@ -81,7 +82,7 @@ def order_command(
         if dry_run:
             return _tell(found, "", as_json)
         if not yes:
-            _tell(found, "", False)
+            _working(found, err=True)
             click.confirm("Make this invoice?", abort=True, err=True)
         _order(bridge, found, owned, as_json)
     finally:
@@ -181,11 +182,25 @@ def _tell(found: UpgradeQuote, sentence: str, as_json: bool) -> None:
         click.echo(f"Refused ({found.refusal}): {found.reason}")
         click.echo(sentence)
         return None
+    return _working(found)
+
+
+def _working(found: UpgradeQuote, *, err: bool = False) -> None:
+    """Print how the charge was worked out; before a question it is only talk."""
     for line in found.lines:
-        click.echo(f"{line.amount:>14,.4f}  {line.label}  ({line.source})")
-    click.echo(f"{money:>14}  {found.currency} to pay ({found.basis} basis)")
-    click.echo(f"Renews at {found.recurring} {found.currency}, due {found.due_date}.")
-    return None
+        told = _exact(line.amount, found.currency)
+        click.echo(f"{told:>14}  {line.label}  ({line.source})", err=err)
+    money = decimal_text(found.charge or Decimal(0), found.currency)
+    to_pay = f"{money:>14}  {found.currency} to pay ({found.basis} basis)"
+    click.echo(to_pay, err=err)
+    renews = f"Renews at {found.recurring} {found.currency}, due {found.due_date}."
+    click.echo(renews, err=err)
+
+
+def _exact(amount: Decimal, currency: str) -> str:
+    """Return an amount of the working: it is not rounded yet, and shown so."""
+    whole = round_half_up(amount, currency)
+    return f"{whole:f}" if whole == amount else f"{amount:.4f}"
 
 
 def _order(bridge: Any, found: UpgradeQuote, service: Service, as_json: bool) -> None:

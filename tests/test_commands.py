@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import timedelta
 
@@ -147,6 +149,48 @@ def test_a_running_bridge_is_said_to_finish_what_another_process_began(shell, ki
 
     assert "the running bridge finishes it" in result.output
     assert kit.panel.terminations[11] == 0
+
+
+def test_a_dry_run_of_a_termination_looks_in_the_panel(shell, kit):
+    kit.world.request_cancellation(11)
+    kit.work()
+    words = ("cancellations", "run", "service:11", "--dry-run")
+
+    sound = shell(*words)
+    kit.world.cancellations.clear()
+    gone = shell(*words, status=1)
+    kit.world.services[11].status = "Terminated"
+    ended = shell(*words, status=1)
+
+    assert "would end now: " in sound.output
+    assert "the panel does not list the request" in gone.output
+    assert "the service is Terminated already" in ended.output
+    assert kit.panel.count("ModuleTerminate") == 0
+
+
+def test_an_interrupt_in_a_termination_does_not_say_that_nothing_happened(shell, kit):
+    kit.world.request_cancellation(11)
+    kit.work()
+    called, answered = threading.Event(), threading.Event()
+    kit.panel.sleep = lambda _: (called.set(), answered.wait(20))
+    kit.panel.faults.add("ModuleTerminate", "slow", seconds=5)
+    words = ("cancellations", "run", "service:11", "--yes")
+    env = os.environ | {"PYTHONPATH": str(CONFIG.parent)}
+
+    running = subprocess.Popen(
+        [sys.executable, "-m", "bridge", *words],
+        stderr=subprocess.PIPE,
+        env=env,
+        text=True,
+    )
+    assert called.wait(20)
+    running.send_signal(signal.SIGINT)
+    told = running.communicate(timeout=20)[1]
+    answered.set()
+
+    assert running.returncode == 130
+    assert "the service may have ended" in told
+    assert "lost" not in told
 
 
 def test_held_terminations_wait_even_by_hand_and_run_when_released(shell, kit):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 
+from bridge.commands.shared import table
 from tests.conftest import CONFIG
 from tests.shells import failing, of_json
 
@@ -186,3 +189,65 @@ def test_an_interrupt_ends_with_130(shell, capsys):
 
     assert status == 130
     assert capsys.readouterr().err.endswith("Stopped.\n")
+
+
+@pytest.mark.parametrize("words", [("list",), ("replay", "--since", "2026-01-01")])
+def test_a_state_that_does_not_exist_is_a_usage_error(shell, words):
+    result = shell("events", *words, "--status", "nonsense", status=2)
+
+    assert "parked" in result.output
+
+
+def test_an_unknown_event_cannot_be_retried(shell):
+    result = shell("events", "retry", "nope", status=1)
+
+    assert 'There is no event "nope"' in result.output
+
+
+def test_an_unknown_language_of_the_demo_is_bad_configuration(
+    shell, monkeypatch, capsys
+):
+    monkeypatch.setenv("BRIDGE_LANG", "fr")
+
+    assert failing("demo", "--once") == 3
+
+    assert 'BRIDGE_LANG: "fr" is none of es, en, pt_BR' in capsys.readouterr().err
+
+
+def test_a_newer_store_is_not_told_to_upgrade(shell, kit, database_url):
+    engine = sa.create_engine(database_url)
+    with engine.begin() as db:
+        db.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    engine.dispose()
+
+    shown = shell("db", "status", status=1)
+    examined = shell("doctor", status=1)
+
+    assert "newer than this program" in shown.stderr
+    assert "db upgrade" not in shown.output + examined.output
+
+
+@pytest.mark.parametrize("words", [("9" * 20, "--to", "1"), ("1", "--to", "9" * 20)])
+def test_a_number_that_no_panel_gives_is_a_usage_error(shell, words):
+    result = shell("upgrade", "quote", *words, status=2)
+
+    assert "Invalid value" in result.output
+
+
+class Terminal(io.StringIO):
+    """A terminal that keeps what it shows."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_narrow_terminal_shows_ids_whole_and_as_they_are(monkeypatch):
+    screen = Terminal()
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("sys.stdout", screen)
+    ids = ["[red]:smile:", "msg_f257fc99196b_0000001-and-more-of-it"]
+
+    table(["id", "hookpoint", "reason"], [[id, "InvoiceCreated", "why"] for id in ids])
+
+    for id in ids:
+        assert f"{id} " in screen.getvalue()

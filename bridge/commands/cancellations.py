@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -13,13 +13,11 @@ from bridge import logs, wiring
 from bridge import settings as environment
 from bridge.commands.events import open_store
 from bridge.commands.shared import instant, show, sure, table, who
+from bridge.commands.terminating import run_now, would
 from bridge.hooks.schedule_cancellation import terminate_key
-from bridge.preparing import ACTING_LEASE
-from bridge.reconcile import reconcile, terminate_job, withdraw
-from bridge.store import book, outbox, reports
+from bridge.reconcile import reconcile, withdraw
+from bridge.store import book, reports
 
-#: A bridge that was not heard of for so long does not run.
-SILENCE = timedelta(seconds=30)
 _STATES = ("scheduled", "acting", "staff", "done", "withdrawn", "rehearsed")
 
 
@@ -165,74 +163,14 @@ def run(which: str, dry_run: bool, yes: bool) -> None:
             raise click.ClickException(f"It is {row.state}: there is nothing to run.")
         what = f"{row.product} (service {row.service_id}, client {row.client_id})"
         if dry_run:
-            click.echo(f"would end now: {what}")
-            return
+            return would(bridge, row, what)
         if not yes:
             click.confirm(
                 f"End {what} now? It cannot be reversed.", abort=True, err=True
             )
-        _run_now(bridge, row)
+        run_now(bridge, row)
     finally:
         bridge.close()
-
-
-def _run_now(bridge: Any, row: Any) -> None:
-    now = bridge.bench.now()
-    key = terminate_key(row.key)
-    today = now.astimezone(bridge.settings.zone).date()
-
-    def due(db: sa.Connection) -> None:
-        book.note(db, now, who(), "run", row.key, ends=str(row.ends))
-        values = {"at": now, "ends": today, "state": "scheduled", "kind": "immediate"}
-        if row.state == "acting":
-            values.pop("state")
-        book.keep(db, "cancellations", row.key, values, now)
-        fresh = book.cancellation(db, row.key)
-        outbox.put(db, [terminate_job(fresh)], now)
-        outbox.again(db, now, keys=[key])
-        outbox.move(db, key, now)
-
-    bridge.store.write(due)
-    try:
-        finish = bridge.worker.run_one(key)
-    except KeyboardInterrupt:
-        click.echo(
-            "Stopped while it was being carried out: the service may have ended. A "
-            "running bridge, or this command run again, asks the panel and goes on.",
-            err=True,
-        )
-        raise
-    if finish is None:
-        return _taken(bridge, key, now)
-    told = finish.reason or (finish.outcome or {}).get("how", "")
-    click.echo(f"{finish.state}: {told}")
-    if finish.state not in ("done", "rehearsed"):
-        sys.exit(1)
-    return None
-
-
-def _taken(bridge: Any, key: str, now: datetime) -> None:
-    """Say what goes on with a step that could not be taken; exit 1 where nothing."""
-    with bridge.store.read() as db:
-        heard = book.marked(db, "worker")
-        state = outbox.state_of(db, key) or "gone"
-    if state not in ("running", "waiting"):
-        click.echo(f"It was not run here: its step is {state}.", err=True)
-    elif heard is not None and now - heard[0] <= SILENCE:
-        click.echo(
-            "Another process is at work on it, and the running bridge finishes it if "
-            "that one does not; see `cancellations show`."
-        )
-        return
-    else:
-        click.echo(
-            "Another process began it and has not said how it ended. No bridge runs "
-            "that would look: start one, or run this again when its claim is over "
-            f"(at most {ACTING_LEASE // timedelta(minutes=1)} minutes after it began); "
-            "the panel is asked before anything is done.",
-            err=True,
-        )
-    sys.exit(1)
 
 
 @cancellations_command.command("hold")

@@ -28,7 +28,7 @@ from bridge.demo.story import LANGUAGES, Play, Sent
 from bridge.demo.story_script import LAST_DAY
 from bridge.demo.story_stage import Door, Tape, advise, perform
 from bridge.demo.world import World
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, Problem
 from bridge.reconcile import reconcile
 from bridge.schedule import Schedule
 from bridge.server import Server
@@ -291,7 +291,10 @@ def theatre(
     """
     clock = Clock(datetime.now(UTC), ticking=True)
     clock.set(clock.at(start, 9))
-    language = environ.get("BRIDGE_LANG", "es")
+    language = environ.get("BRIDGE_LANG", "").strip() or "es"
+    if language not in environment.LANGUAGES:
+        told = f'"{language}" is none of {", ".join(environment.LANGUAGES)}'
+        raise ConfigError([Problem("environment", 0, 0, f"BRIDGE_LANG: {told}")])
     world = World.example(clock)
     panel, tape = Panel(world), Tape(_show)
     with (
@@ -304,7 +307,7 @@ def theatre(
             database_url=f"sqlite:///{directory}/bridge.db",
             config_dir=_config(environ),
             listen_port=port,
-            language=language if language in environment.LANGUAGES else "es",
+            language=language,
             dry_run=False,
             workers=WORKERS,
             whmcs_url=server.url,

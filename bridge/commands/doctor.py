@@ -95,6 +95,9 @@ def _store(settings: Settings, say: Callable[[Finding], None]) -> None:
         return
     if found is None:
         say(Finding("ok", "store", "empty; made at the first start"))
+    elif found not in schema.known():
+        what = f"schema {found} is newer than this program; install its version"
+        say(Finding("error", "store", what))
     elif found != schema.newest():
         say(Finding("warning", "store", "older schema: `whmcs-bridge db upgrade`"))
     else:

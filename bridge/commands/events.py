@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,10 +34,22 @@ def events_command() -> None:
     """What came in, and what became of it."""
 
 
+#: What an event may be in, and a job of it.
+STATES = (
+    *("new", "matched", "no rule", "decided"),
+    *("waiting", "running", "parked", "rehearsed", "done", "skipped", "withdrawn"),
+)
+_status = click.option(
+    "--status",
+    type=click.Choice(STATES),
+    help="Only events in this state, or with a step in it.",
+)
+
+
 @events_command.command("list")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10000))
 @click.option("--since", help="A date or ISO time.")
-@click.option("--status", help="Only events in this state, as parked.")
+@_status
 @click.option("--hookpoint", default="", help="Only this hookpoint.")
 @click.option("--json", "as_json", is_flag=True)
 def list_(
@@ -194,15 +207,19 @@ def retry(ids: tuple[str, ...], everything: bool, dry_run: bool, yes: bool) -> N
     store = open_store()
     with store.read() as db:
         keys = reports.parked_keys(db, ids if ids else None)
+        known = {row.id for row in reports.list_events(db, ids=ids, limit=100_000)}
+    unknown = sorted(set(ids) - known)
+    for id in unknown:
+        click.echo(f'There is no event "{id}" to retry.', err=True)
     if not keys:
         store.close()
         click.echo("Nothing is parked there.", err=True)
-        return
+        sys.exit(1 if unknown else 0)
     if dry_run:
         store.close()
         for key in keys:
             click.echo(f"would run again: {key}")
-        return
+        sys.exit(1 if unknown else 0)
     sure(len(keys), "jobs", yes)
     now = datetime.now(UTC)
 
@@ -215,12 +232,14 @@ def retry(ids: tuple[str, ...], everything: bool, dry_run: bool, yes: bool) -> N
     click.echo(
         f"{count} job{'s' * (count != 1)} will run again, by the running bridge."
     )
+    if unknown:
+        sys.exit(1)
 
 
 @events_command.command("replay")
 @click.argument("ids", nargs=-1)
 @click.option("--since", help="A date or ISO time.")
-@click.option("--status", help="Only events in this state.")
+@_status
 @click.option("--dry-run", is_flag=True, help="Only say what would be replayed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def replay(

@@ -162,7 +162,13 @@ def status(as_json: bool) -> None:
         return show(rows)
     table(["what", "value"], [[name, str(value)] for name, value in rows.items()])
     if found != schema.newest():
-        click.echo("Run `whmcs-bridge db upgrade`.", err=True)
+        newer = found is not None and found not in schema.known()
+        click.echo(
+            "The store is newer than this program: install the version that wrote it."
+            if newer
+            else "Run `whmcs-bridge db upgrade`.",
+            err=True,
+        )
         sys.exit(1)
 
 

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
+#: The last column of a table has so much room at least.
+_NARROWEST = 30
 #: The calendar's ends.
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 _END = datetime.max.replace(tzinfo=UTC)
@@ -45,10 +47,17 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], empty: str = "") -
     from rich.console import Console
     from rich.table import Table
 
-    drawn = Table(*head, header_style="bold", box=None, pad_edge=False)
+    console = Console(markup=False, emoji=False, highlight=False)
+    drawn = Table(header_style="bold", box=None, pad_edge=False)
+    for name in head[:-1]:  # ids are copied from here: never cut
+        drawn.add_column(name, no_wrap=True, overflow="ignore")
+    drawn.add_column(head[-1], overflow="fold")
     for row in cells:
         drawn.add_row(*row)
-    Console().print(drawn, markup=False)
+    whole = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+    least = sum(whole[:-1]) + 2 * len(whole) + min(whole[-1], _NARROWEST)
+    console.width = max(console.width, least)
+    console.print(drawn, crop=False)
 
 
 def instant(

@@ -249,8 +249,13 @@ def _tell(found: dict[str, Any]) -> None:
 @_fixture
 @_set
 @click.option("--id", "id_", help="The delivery's id; default: a new one.")
+@click.option("--json", "as_json", is_flag=True)
 def trigger_command(
-    hookpoint: str, fixture: Path | None, pairs: tuple[str, ...], id_: str | None
+    hookpoint: str,
+    fixture: Path | None,
+    pairs: tuple[str, ...],
+    id_: str | None,
+    as_json: bool,
 ) -> None:
     """Sign a delivery of HOOKPOINT and post it to the running bridge."""
     from bridge.signing import ID_RULE, is_id, sign
@@ -278,8 +283,19 @@ def trigger_command(
     answer = Transport(pool=1, total=10).send(
         Call("POST", url, headers, raw), service="bridge"
     )
-    click.echo(f"{answer.status} {answer.body.decode('utf-8', 'replace').strip()}")
+    text = answer.body.decode("utf-8", "replace").strip()
+    if as_json:
+        show({"id": id_, "status": answer.status, "answer": _read_json(text)})
+    else:
+        click.echo(f"{answer.status} {text}")
     if answer.status >= 300:
         sys.exit(1)
     if address == "hooks":
         click.echo(f"See what became of it: whmcs-bridge events show {id_}", err=True)
+
+
+def _read_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

@@ -29,18 +29,20 @@ def upgrade_command() -> None:
     """The difference between two plans, how it was worked out, and its invoice."""
 
 
+#: The largest number that the panel gives to anything.
+_id = click.IntRange(1, 2**31 - 1)
 _to = click.option(
     "--to",
     "product",
     required=True,
-    type=click.IntRange(1),
+    type=_id,
     help="The new plan's product id.",
 )
 _cycle = click.option("--cycle", help="monthly, annually, ...; default: as now.")
 
 
 @upgrade_command.command("quote")
-@click.argument("service", type=click.IntRange(1))
+@click.argument("service", type=_id)
 @_to
 @_cycle
 @click.option("--json", "as_json", is_flag=True)
@@ -58,7 +60,7 @@ def quote_command(service: int, product: int, cycle: str | None, as_json: bool) 
 
 
 @upgrade_command.command("order")
-@click.argument("service", type=click.IntRange(1))
+@click.argument("service", type=_id)
 @_to
 @_cycle
 @click.option("--json", "as_json", is_flag=True)

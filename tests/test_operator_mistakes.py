@@ -251,3 +251,24 @@ def test_a_narrow_terminal_shows_ids_whole_and_as_they_are(monkeypatch):
 
     for id in ids:
         assert f"{id} " in screen.getvalue()
+
+
+READING = [
+    ("events", "list"),
+    ("events", "show", "x"),
+    ("cancellations", "list"),
+    ("cancellations", "show", "1"),
+    ("cancellations", "due", "--as-of", "2026-11-30"),
+    ("db", "status"),
+    ("doctor",),
+    ("upgrade", "quote", "1", "--to", "22"),
+]
+
+
+@pytest.mark.parametrize("words", READING, ids=lambda words: " ".join(words[:2]))
+def test_a_command_that_only_reads_makes_no_store(shell, monkeypatch, tmp_path, words):
+    monkeypatch.setenv("BRIDGE_DATABASE_URL", "sqlite:///data/bridge.db")
+
+    failing(*words)
+
+    assert not (tmp_path / "data").exists()

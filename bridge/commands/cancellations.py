@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from bridge import logs, wiring
 from bridge import settings as environment
-from bridge.commands.events import open_store
+from bridge.commands.events import open_store, reading
 from bridge.commands.shared import instant, show, sure, table, who
 from bridge.commands.terminating import run_now, would
 from bridge.hooks.schedule_cancellation import terminate_key
@@ -34,11 +34,9 @@ def cancellations_command() -> None:
 def list_(state: tuple[str, ...], everything: bool, limit: int, as_json: bool) -> None:
     """List cancellations, the next to end first."""
     states = state or (() if everything else ("scheduled", "acting", "staff"))
-    store = open_store()
-    with store.read() as db:
+    with reading() as store, store.read() as db:
         rows = reports.list_cancellations(db, states=states, limit=limit)
         held = book.held(db)
-    store.close()
     _print(rows, as_json)
     if held:
         click.echo(f"Terminations are held: {held}", err=True)
@@ -84,11 +82,10 @@ def _why(row: Any) -> str:
 @click.option("--json", "as_json", is_flag=True)
 def show_(which: str, as_json: bool) -> None:
     """Show one cancellation: WHICH is its id or service:<id>."""
-    store = open_store()
-    row = _find(store, which)
-    with store.read() as db:
-        tries = reports.attempts_of(db, [terminate_key(row.key)])
-    store.close()
+    with reading() as store:
+        row = _find(store, which)
+        with store.read() as db:
+            tries = reports.attempts_of(db, [terminate_key(row.key)])
     if as_json:
         return show(entry(row))
     for name, value in entry(row).items():
@@ -207,10 +204,8 @@ def due(as_of: str, as_json: bool) -> None:
     """Show what will have ended by then."""
     settings = environment.load(need=False)
     moment = instant(as_of, settings.zone, "--as-of", whole_day=True)
-    store = open_store()
-    with store.read() as db:
+    with reading() as store, store.read() as db:
         rows = reports.due_cancellations(db, moment)
-    store.close()
     _print(rows, as_json)
 
 

@@ -86,10 +86,12 @@ def _map(settings: Settings, say: Callable[[Finding], None]) -> None:
 
 
 def _store(settings: Settings, say: Callable[[Finding], None]) -> None:
+    from bridge.commands.events import to_read
     from bridge.store import schema
 
     try:
-        found = schema.current(settings.database_url)
+        with to_read(settings) as there:
+            found = schema.current(there.database_url)
     except BridgeError as error:
         say(Finding("error", "store", str(error)))
         return

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +15,11 @@ import sqlalchemy as sa
 
 from bridge import settings as environment
 from bridge.commands.reasons import did, summary
-from bridge.commands.shared import instant, show, sure, table, who
+from bridge.commands.shared import instant, shorten, show, sure, table, who
+from bridge.errors import StoreUnusable
 from bridge.events import Body, Event, subject
-from bridge.store import Store, book, inbox, outbox, reports, schema
+from bridge.settings import Settings
+from bridge.store import Store, book, engines, inbox, outbox, reports, schema
 from bridge.store.inbox import Accepted
 
 
@@ -22,6 +28,37 @@ def open_store() -> Store:
     settings = environment.load(need=False)
     schema.migrate(settings.database_url)
     return Store(settings.database_url, readers=2)
+
+
+@contextmanager
+def to_read(settings: Settings) -> Iterator[Settings]:
+    """Give settings whose store may be read; one that is not there is not made.
+
+    In its place stands an empty one, which is cleared away afterwards. Raises
+    StoreUnusable where none can be made.
+    """
+    path = engines.file_of(settings.database_url)
+    if path is None or path.exists():
+        yield settings
+        return
+    nearest = next(one for one in path.absolute().parents if one.exists())
+    if not nearest.is_dir():
+        what = f"{shorten(nearest)}: a file stands where a directory must be"
+        raise StoreUnusable(what)
+    with tempfile.TemporaryDirectory(prefix="whmcs-bridge-") as scratch:
+        yield replace(settings, database_url=f"sqlite:///{scratch}/empty.db")
+
+
+@contextmanager
+def reading() -> Iterator[Store]:
+    """Open the configured store to look at it, and close it."""
+    with to_read(environment.load(need=False)) as settings:
+        schema.migrate(settings.database_url)
+        store = Store(settings.database_url, readers=2)
+        try:
+            yield store
+        finally:
+            store.close()
 
 
 def moment(text: str) -> datetime:
@@ -56,8 +93,7 @@ def list_(
     limit: int, since: str | None, status: str | None, hookpoint: str, as_json: bool
 ) -> None:
     """List events, the newest first, with one sentence of reason each."""
-    store = open_store()
-    with store.read() as db:
+    with reading() as store, store.read() as db:
         rows = reports.list_events(
             db,
             limit=limit,
@@ -66,7 +102,6 @@ def list_(
             status=status or "",
         )
         jobs = reports.jobs_of(db, [row.id for row in rows])
-    store.close()
     found = [_brief(row, jobs[row.id]) for row in rows]
     if as_json:
         return show(found)
@@ -94,9 +129,8 @@ def _brief(row: Any, jobs: list[Any]) -> dict[str, Any]:
 @click.option("--json", "as_json", is_flag=True)
 def show_(id: str, as_json: bool) -> None:
     """Show everything about one event: rules, conditions, tries, calls, texts."""
-    store = open_store()
-    found = describe(store, id)
-    store.close()
+    with reading() as store:
+        found = describe(store, id)
     if found is None:
         raise click.ClickException(f'There is no event "{id}".')
     if as_json:

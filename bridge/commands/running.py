@@ -148,10 +148,12 @@ def upgrade() -> None:
 @click.option("--json", "as_json", is_flag=True)
 def status(as_json: bool) -> None:
     """Show the schema, and how much the store holds."""
+    from bridge.commands.events import to_read
     from bridge.store import Store, reports
 
     settings = environment.load(need=False)
-    found = schema.current(settings.database_url)
+    with to_read(settings) as there:
+        found = schema.current(there.database_url)
     rows: dict[str, Any] = {"schema": found or "none", "newest": schema.newest()}
     if found == schema.newest():
         store = Store(settings.database_url)

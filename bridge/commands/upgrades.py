@@ -15,11 +15,13 @@ from bridge import settings as environment
 from bridge.billing.model import Client, Cycle, Service
 from bridge.billing.money import decimal_text, round_half_up
 from bridge.billing.upgrades import UpgradeQuote, quote
+from bridge.commands.events import to_read
 from bridge.commands.shared import show, who
 from bridge.errors import Reason, RemoteError
 from bridge.gather import upgrade_case
 from bridge.hooks.invoice_upgrade import order_id, order_values
 from bridge.ledger import StoreBook
+from bridge.settings import Settings
 from bridge.store import book, outbox
 from bridge.store.outbox import NewJob
 
@@ -48,12 +50,13 @@ _cycle = click.option("--cycle", help="monthly, annually, ...; default: as now."
 @click.option("--json", "as_json", is_flag=True)
 def quote_command(service: int, product: int, cycle: str | None, as_json: bool) -> None:
     """Show what changing SERVICE to another plan costs; nothing is changed."""
-    bridge = _open()
-    try:
-        found, _, client = _quote(bridge, service, product, cycle)
-        sentence = "" if found.allowed else _sentence(bridge, found, client)
-    finally:
-        bridge.close()
+    with to_read(environment.load()) as settings:
+        bridge = _open(settings)
+        try:
+            found, _, client = _quote(bridge, service, product, cycle)
+            sentence = "" if found.allowed else _sentence(bridge, found, client)
+        finally:
+            bridge.close()
     _tell(found, sentence, as_json)
     if not found.allowed:
         sys.exit(1)
@@ -75,7 +78,7 @@ def order_command(
     yes: bool,
 ) -> None:
     """Make the invoice of the difference; once paid, the plan changes by itself."""
-    bridge = _open()
+    bridge = _open(environment.load())
     try:
         found, owned, client = _quote(bridge, service, product, cycle)
         if not found.allowed or found.charge is None:
@@ -91,8 +94,7 @@ def order_command(
         bridge.close()
 
 
-def _open() -> Any:
-    settings = environment.load()
+def _open(settings: Settings) -> Any:
     logs.configure("error")
     return wiring.build(settings)
 

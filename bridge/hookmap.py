@@ -84,16 +84,23 @@ def _read(config_dir: Path, file: Path) -> tuple[HookMap | None, list[Problem]]:
     found: HookMap | None = None
     try:
         source = read_text(file)
-        document = parse(source, shown(file))
+        document = parse(source, shown(file), lenient=True)
     except ConfigError as error:
-        problems += error.problems
+        problems += [_and_no_further(problem) for problem in error.problems]
     else:
         digest = hashlib.sha256(f"{reading.version}\0{source}".encode()).hexdigest()
+        problems += document.problems
         found = _build(document, texts, digest[:12], problems)
     problems.sort()
     if found is None or any(problem.level == "error" for problem in problems):
         return None, problems
     return replace(found, warnings=tuple(problems)), problems
+
+
+def _and_no_further(problem: Problem) -> Problem:
+    if ": not YAML" not in f": {problem.what}":
+        return problem
+    return replace(problem, what=f"{problem.what}; what follows is not checked")
 
 
 def _build(

@@ -41,7 +41,7 @@ LAYERS = [
     Layer("signing", ("signing",), ("errors",)),
     Layer("settings", ("settings",), ("errors", "files", "signing")),
     Layer("events", ("events",), ("errors",)),
-    Layer("yaml", ("yamlfile",), ("errors", "files")),
+    Layer("yaml", ("yamlfile", "yamlbraces", "yamlpass"), ("errors", "files")),
     Layer(
         "texts",
         ("filters", "messages", "placeholders", "sandbox", "textfiles"),
@@ -128,7 +128,7 @@ LIBRARIES = {
     "pyrate_limiter": ("wiring",),
     "requests": ("transport",),
     "rich": ("commands.*",),
-    "ruamel": ("yamlfile",),
+    "ruamel": ("yamlfile", "yamlpass"),
     "sentry_sdk": ("commands.running",),
     # Outside the store for the type of a connection, and nothing else.
     "sqlalchemy": (

@@ -494,3 +494,10 @@ def test_try_of_a_decision_with_a_panel_that_is_away_is_exit_status_four(
     result = shell("try", "OrderProductUpgradeOverride", *words, status=4)
 
     assert "unreachable" in result.stderr
+
+
+def test_a_quote_to_the_same_plan_says_that_he_has_it(shell):
+    result = shell("upgrade", "quote", "1", "--to", str(PLAN_100), status=1)
+
+    assert "Refused (same_plan)" in result.output
+    assert "el plan que el servicio ya tiene" in result.output

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import ipaddress
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from dotenv import dotenv_values
-
-from bridge import regular
+from bridge.environ import Reader, read_environment
 from bridge.errors import ConfigError, Problem
 from bridge.signing import read_secret
 
@@ -31,8 +26,6 @@ DATE_FORMATS = (
     "YYYY/MM/DD",
     "YYYY-MM-DD",
 )
-#: Largest `.env` and file of one setting that are read, in bytes.
-_LARGEST = 64 * 1024
 _PANEL_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
 
 
@@ -111,31 +104,6 @@ class Settings:
         return self.database_url.startswith("sqlite")
 
 
-def read_environment(directory: Path | None = None) -> dict[str, str]:
-    """Return the environment over the `.env` of *directory* (the current one).
-
-    Raises ConfigError where that file cannot be read.
-    """
-    path = (directory or Path.cwd()) / ".env"
-    try:
-        found = dotenv_values(stream=StringIO(_read_text(path)))
-    except FileNotFoundError:
-        found = {}
-    except (OSError, UnicodeDecodeError) as error:
-        problem = Problem("environment", 0, 0, f"{path}: {_plain(error)}")
-        raise ConfigError([problem]) from error
-    merged = {name: value for name, value in found.items() if value is not None}
-    merged.update(os.environ)
-    return merged
-
-
-def _read_text(path: Path) -> str:
-    raw = regular.read(path, _LARGEST)
-    if len(raw) > _LARGEST:
-        raise OSError(errno.EFBIG, f"larger than {_LARGEST // 1024} KiB")
-    return raw.decode("utf-8")
-
-
 def load(environ: Mapping[str, str] | None = None, *, need: bool = True) -> Settings:
     """Read and check all settings.
 
@@ -156,110 +124,8 @@ def examine(
     What is wrong has its default, so that more can be looked at; such settings are
     not for use. Raises ConfigError where `.env` cannot be read.
     """
-    reader = _Reader(read_environment() if environ is None else environ)
+    reader = Reader(read_environment() if environ is None else environ)
     return _read(reader, need), reader.problems
-
-
-class _Reader:
-    """Reads one name after the other and remembers what is wrong with each."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self.environ = environ
-        self.problems: list[Problem] = []
-
-    def wrong(self, name: str, what: str) -> None:
-        self.problems.append(Problem("environment", 0, 0, f"{name}: {what}"))
-
-    def text(self, name: str, default: str = "") -> str:
-        value = self.environ.get(name, "").strip()
-        path = self.environ.get(f"{name}_FILE")
-        if not value and path:
-            try:
-                value = _read_text(Path(path)).strip()
-            except (OSError, UnicodeDecodeError) as error:
-                self.wrong(f"{name}_FILE", f"cannot read {path}: {_plain(error)}")
-        return value or default
-
-    def needed(self, name: str, need: bool, what: str) -> str:
-        known = len(self.problems)
-        value = self.text(name)
-        if need and not value and len(self.problems) == known:
-            path = self.environ.get(f"{name}_FILE")
-            state = f"{path} is empty" if path else "is not set"
-            self.wrong(name, f"{state}; {what}")
-        return value
-
-    def number(self, name: str, default: int, low: int, high: int) -> int:
-        value = self.text(name)
-        if not value:
-            return default
-        digits = value.isascii() and value.isdigit() and len(value) <= 9
-        if not digits or not low <= int(value) <= high:
-            self.wrong(name, f'not a whole number from {low} to {high}: "{value}"')
-            return default
-        return int(value)
-
-    def seconds(self, name: str, default: float) -> float:
-        value = self.text(name)
-        try:
-            found = float(value) if value else default
-        except ValueError:
-            found = -1.0
-        if not 0 < found <= 300:
-            self.wrong(name, f'not a number of seconds from 0 to 300: "{value}"')
-            return default
-        return found
-
-    def flag(self, name: str, default: bool) -> bool:
-        value = self.text(name).casefold()
-        if value in ("1", "true", "yes", "on", "sí", "si"):
-            return True
-        if value in ("0", "false", "no", "off"):
-            return False
-        if value:
-            self.wrong(name, f'neither true nor false: "{value}"')
-        return default
-
-    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
-        value = self.text(name) or default
-        if value not in allowed:
-            self.wrong(name, f'"{value}" is none of {", ".join(allowed)}')
-            return default
-        return value
-
-    def address(self, name: str, need: bool, what: str) -> str:
-        value = self.needed(name, need, what).rstrip("/")
-        if value and (problem := wrong_address(value)):
-            self.wrong(name, problem)
-        return value
-
-
-def wrong_address(url: str) -> str:
-    """Return what is wrong with an outside address, or an empty text."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "not an address"
-    if parts.scheme not in ("http", "https") or not host:
-        return "not an http(s) address"
-    if parts.username or parts.password:
-        return "an address must not hold a user name or password"
-    if parts.query or parts.fragment:
-        return "give the base address only, without ? or #"
-    if parts.scheme == "http" and not is_loopback(host):
-        return "only https, except to this machine (http://127.0.0.1)"
-    return ""
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name is this machine, in its plain spellings."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_zone(name: str) -> bool:
@@ -270,11 +136,7 @@ def _is_zone(name: str) -> bool:
     return True
 
 
-def _plain(error: Exception) -> str:
-    return getattr(error, "strerror", None) or "not readable text"
-
-
-def _read(reader: _Reader, need: bool) -> Settings:
+def _read(reader: Reader, need: bool) -> Settings:
     host, port = _listen(reader)
     timezone = reader.text("BRIDGE_TIMEZONE", Settings.timezone)
     if not _is_zone(timezone):
@@ -329,7 +191,7 @@ def _read(reader: _Reader, need: bool) -> Settings:
     )
 
 
-def _secrets(reader: _Reader, need: bool) -> tuple[Secret, ...]:
+def _secrets(reader: Reader, need: bool) -> tuple[Secret, ...]:
     name = "BRIDGE_SIGNING_SECRETS"
     text = reader.needed(name, need, "make one with `whmcs-bridge init`")
     found = [Secret(word) for word in text.replace(",", " ").split()]
@@ -343,7 +205,7 @@ def _secrets(reader: _Reader, need: bool) -> tuple[Secret, ...]:
     return tuple(found)
 
 
-def _database(reader: _Reader) -> str:
+def _database(reader: Reader) -> str:
     name = "BRIDGE_DATABASE_URL"
     url = reader.text(name, "sqlite:///data/bridge.db")
     if url.startswith("sqlite:///"):
@@ -365,7 +227,7 @@ def _no_port(url: str) -> bool:
     return False
 
 
-def _listen(reader: _Reader) -> tuple[str, int]:
+def _listen(reader: Reader) -> tuple[str, int]:
     text = reader.text("BRIDGE_LISTEN", "127.0.0.1:8080")
     host, colon, port = text.rpartition(":")
     digits = port.isascii() and port.isdigit() and len(port) <= 5
@@ -375,7 +237,7 @@ def _listen(reader: _Reader) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def _networks(reader: _Reader) -> tuple[str, ...]:
+def _networks(reader: Reader) -> tuple[str, ...]:
     text = reader.text("BRIDGE_METRICS_ALLOW", "127.0.0.1")
     words = tuple(text.replace(",", " ").split())
     for word in words:
@@ -386,7 +248,7 @@ def _networks(reader: _Reader) -> tuple[str, ...]:
     return words
 
 
-def _others(reader: _Reader) -> dict[str, Secret]:
+def _others(reader: Reader) -> dict[str, Secret]:
     """Return the providers' own settings, unread: each provider checks its own."""
     names = {
         name if name == "WHATSAPP_CONSOLE_FILE" else name.removesuffix("_FILE")

@@ -39,7 +39,7 @@ LAYERS = [
     Layer("metrics", ("metrics",)),
     Layer("logs", ("logs",)),
     Layer("signing", ("signing",), ("errors",)),
-    Layer("settings", ("settings",), ("errors", "files", "signing")),
+    Layer("settings", ("settings", "environ"), ("errors", "files", "signing")),
     Layer("events", ("events",), ("errors",)),
     Layer("yaml", ("yamlfile", "yamlbraces", "yamlpass"), ("errors", "files")),
     Layer(
@@ -110,7 +110,7 @@ LIBRARIES = {
     "babel": ("filters", "textfiles"),
     "click": ("cli", "commands.*"),
     "dateutil": ("billing.*", "demo.*"),
-    "dotenv": ("settings",),
+    "dotenv": ("environ",),
     "flask": ("intake", "app", "server", "wiring", "console", "console.*"),
     "jinja2": ("sandbox", "placeholders", "console", "console.*"),
     "marshmallow": (

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge import settings
+from bridge.environ import read_environment, wrong_address
 from bridge.errors import ConfigError
-from bridge.settings import Secret, Settings, describe, load, wrong_address
+from bridge.settings import Secret, Settings, describe, load
 
 KEY = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OLD = "whsec_" + base64.b64encode(bytes(range(1, 33))).decode()
@@ -285,7 +285,7 @@ def test_the_environment_goes_before_the_env_file(tmp_path, monkeypatch):
     monkeypatch.setenv("BRIDGE_LANG", "pt_BR")
     monkeypatch.delenv("LOG_LEVEL", raising=False)
 
-    found = settings.read_environment(tmp_path)
+    found = read_environment(tmp_path)
 
     assert (found["BRIDGE_LANG"], found["LOG_LEVEL"]) == ("pt_BR", "debug")
     assert "EMPTY" not in found
@@ -295,7 +295,7 @@ def test_an_env_file_that_is_no_text_is_a_problem_and_no_crash(tmp_path):
     (tmp_path / ".env").write_bytes(b"BRIDGE_LANG=\xff\xfe\n")
 
     with pytest.raises(ConfigError, match=r"\.env: not readable text"):
-        settings.read_environment(tmp_path)
+        read_environment(tmp_path)
 
 
 def test_a_providers_settings_are_kept_dark_also_those_from_files(tmp_path):
@@ -418,7 +418,7 @@ def test_a_pipe_in_place_of_a_file_is_told_and_not_waited_for(tmp_path):
 
     said = problems(WHMCS_API_SECRET="", WHMCS_API_SECRET_FILE=f"{tmp_path}/secret")
     with pytest.raises(ConfigError, match=r"\.env: not a regular file"):
-        settings.read_environment(tmp_path)
+        read_environment(tmp_path)
 
     assert any("not a regular file" in one for one in said)
 
@@ -427,4 +427,4 @@ def test_a_huge_file_is_not_read_to_its_end(tmp_path):
     (tmp_path / ".env").write_text("#" * 100_000)
 
     with pytest.raises(ConfigError, match="larger than 64 KiB"):
-        settings.read_environment(tmp_path)
+        read_environment(tmp_path)

@@ -28,6 +28,7 @@ from bridge.demo.story import LANGUAGES, Play, Sent
 from bridge.demo.story_script import LAST_DAY
 from bridge.demo.story_stage import Door, Tape, advise, perform
 from bridge.demo.world import World
+from bridge.environ import read_environment
 from bridge.errors import ConfigError, Problem
 from bridge.reconcile import reconcile
 from bridge.schedule import Schedule
@@ -64,7 +65,7 @@ def demo_command(once: bool, port: int) -> int:
     temporary SQLite file. Of the settings, BRIDGE_LANG (the narrator's language),
     BRIDGE_CONFIG_DIR and LOG_LEVEL count.
     """
-    environ = environment.read_environment()
+    environ = read_environment()
     level = environ.get("LOG_LEVEL", "error")
     logs.configure(level if level in environment.LEVELS else "error")
     signal.signal(signal.SIGTERM, _interrupt)

@@ -1,0 +1,158 @@
+"""The environment and .env, read one name after the other, all mistakes kept."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from bridge import regular
+from bridge.errors import ConfigError, Problem
+
+#: Largest `.env` and file of one setting that are read, in bytes.
+_LARGEST = 64 * 1024
+
+
+def read_environment(directory: Path | None = None) -> dict[str, str]:
+    """Return the environment over the `.env` of *directory* (the current one).
+
+    Raises ConfigError where that file cannot be read.
+    """
+    path = (directory or Path.cwd()) / ".env"
+    try:
+        found = dotenv_values(stream=StringIO(_read_text(path)))
+    except FileNotFoundError:
+        found = {}
+    except (OSError, UnicodeDecodeError) as error:
+        problem = Problem("environment", 0, 0, f"{path}: {_plain(error)}")
+        raise ConfigError([problem]) from error
+    merged = {name: value for name, value in found.items() if value is not None}
+    merged.update(os.environ)
+    return merged
+
+
+def _read_text(path: Path) -> str:
+    raw = regular.read(path, _LARGEST)
+    if len(raw) > _LARGEST:
+        raise OSError(errno.EFBIG, f"larger than {_LARGEST // 1024} KiB")
+    return raw.decode("utf-8")
+
+
+class Reader:
+    """Reads one name after the other and remembers what is wrong with each."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.problems: list[Problem] = []
+
+    def wrong(self, name: str, what: str) -> None:
+        """Note what is wrong with a setting."""
+        self.problems.append(Problem("environment", 0, 0, f"{name}: {what}"))
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return a text, from its file where NAME_FILE names one."""
+        value = self.environ.get(name, "").strip()
+        path = self.environ.get(f"{name}_FILE")
+        if not value and path:
+            try:
+                value = _read_text(Path(path)).strip()
+            except (OSError, UnicodeDecodeError) as error:
+                self.wrong(f"{name}_FILE", f"cannot read {path}: {_plain(error)}")
+        return value or default
+
+    def needed(self, name: str, need: bool, what: str) -> str:
+        """Return a text that must be there when *need*."""
+        known = len(self.problems)
+        value = self.text(name)
+        if need and not value and len(self.problems) == known:
+            path = self.environ.get(f"{name}_FILE")
+            state = f"{path} is empty" if path else "is not set"
+            self.wrong(name, f"{state}; {what}")
+        return value
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        """Return a whole number between two others."""
+        value = self.text(name)
+        if not value:
+            return default
+        digits = value.isascii() and value.isdigit() and len(value) <= 9
+        if not digits or not low <= int(value) <= high:
+            self.wrong(name, f'not a whole number from {low} to {high}: "{value}"')
+            return default
+        return int(value)
+
+    def seconds(self, name: str, default: float) -> float:
+        """Return a number of seconds, 300 at most."""
+        value = self.text(name)
+        try:
+            found = float(value) if value else default
+        except ValueError:
+            found = -1.0
+        if not 0 < found <= 300:
+            self.wrong(name, f'not a number of seconds from 0 to 300: "{value}"')
+            return default
+        return found
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Return a yes or no."""
+        value = self.text(name).casefold()
+        if value in ("1", "true", "yes", "on", "sí", "si"):
+            return True
+        if value in ("0", "false", "no", "off"):
+            return False
+        if value:
+            self.wrong(name, f'neither true nor false: "{value}"')
+        return default
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        """Return one of some words."""
+        value = self.text(name) or default
+        if value not in allowed:
+            self.wrong(name, f'"{value}" is none of {", ".join(allowed)}')
+            return default
+        return value
+
+    def address(self, name: str, need: bool, what: str) -> str:
+        """Return an outside address without its last slash."""
+        value = self.needed(name, need, what).rstrip("/")
+        if value and (problem := wrong_address(value)):
+            self.wrong(name, problem)
+        return value
+
+
+def wrong_address(url: str) -> str:
+    """Return what is wrong with an outside address, or an empty text."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "not an address"
+    if parts.scheme not in ("http", "https") or not host:
+        return "not an http(s) address"
+    if parts.username or parts.password:
+        return "an address must not hold a user name or password"
+    if parts.query or parts.fragment:
+        return "give the base address only, without ? or #"
+    if parts.scheme == "http" and not is_loopback(host):
+        return "only https, except to this machine (http://127.0.0.1)"
+    return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name is this machine, in its plain spellings."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _plain(error: Exception) -> str:
+    return getattr(error, "strerror", None) or "not readable text"

@@ -73,6 +73,22 @@ def test_a_field_below_a_plain_value_is_a_usage_error(shell, pairs):
     assert "nothing nests in it" in result.output
 
 
+def test_a_field_of_a_context_that_is_none_is_a_usage_error(shell, tmp_path):
+    fixture = '{"data": {"invoiceid": 1}, "context": "x"}'
+    (tmp_path / "f.json").write_text(fixture, encoding="utf-8")
+    words = ("--fixture", "f.json", "--set", "context.x=1")
+
+    result = shell("try", "InvoiceCreated", *words, status=2)
+
+    assert 'context is "x" already' in result.output
+
+
+def test_a_field_nested_too_deeply_is_a_usage_error(shell):
+    result = shell("try", "InvoiceCreated", "--set", "a." * 2000 + "b=1", status=2)
+
+    assert "nests too deeply" in result.output
+
+
 def test_a_fixture_nested_too_deeply_is_told(shell, tmp_path):
     (tmp_path / "deep.json").write_text("[" * 100_000, encoding="utf-8")
 

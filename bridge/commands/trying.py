@@ -128,6 +128,10 @@ def _body(
         if not equals or not key:
             raise click.UsageError(f'--set takes KEY=VALUE, not "{pair}"')
         _put(document, key, value)
+    try:
+        json.dumps(document)
+    except RecursionError as error:
+        raise click.UsageError("--set nests too deeply") from error
     return document
 
 
@@ -135,12 +139,15 @@ def _put(document: dict[str, Any], key: str, value: str) -> None:
     holder, leaf = document.setdefault("data", {}), key
     if key.startswith("context."):
         holder, leaf = document.setdefault("context", {}), key.removeprefix("context.")
-    while "." in leaf:
-        head, _, leaf = leaf.partition(".")
-        holder = holder.setdefault(head, {})
+    head = "data" if holder is document["data"] else "context"
+    while True:
         if not isinstance(holder, dict):
             what = f"--set {key}=...: {head} is {json.dumps(holder)[:40]} already"
             raise click.UsageError(f"{what}, nothing nests in it")
+        if "." not in leaf:
+            break
+        head, _, leaf = leaf.partition(".")
+        holder = holder.setdefault(head, {})
     try:
         holder[leaf] = json.loads(value)
     except (ValueError, RecursionError):

@@ -278,6 +278,8 @@ READING = [
     ("db", "status"),
     ("doctor",),
     ("upgrade", "quote", "1", "--to", "22"),
+    ("upgrade", "order", "1", "--to", "22", "--dry-run"),
+    ("reconcile", "--dry-run"),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from bridge import logs, wiring
 from bridge import settings as environment
-from bridge.commands.events import open_store, reading
+from bridge.commands.events import open_store, reading, to_read
 from bridge.commands.shared import instant, show, sure, table, who
 from bridge.commands.terminating import run_now, would
 from bridge.hooks.schedule_cancellation import terminate_key
@@ -215,16 +216,15 @@ def due(as_of: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def reconcile_command(dry_run: bool, yes: bool, as_json: bool) -> None:
     """Compare the book with the panel's list of requests, and mend."""
-    settings = environment.load()
     logs.configure("error")
-    bridge = wiring.build(settings)
-    try:
+    with (
+        to_read(environment.load(), only=dry_run) as settings,
+        closing(wiring.build(settings)) as bridge,
+    ):
         if not dry_run and not yes:
             count = len(reconcile(bridge.bench, dry_run=True).differences)
             sure(count, "cancellations", yes)
         report = reconcile(bridge.bench, dry_run=dry_run, progress=_progress)
-    finally:
-        bridge.close()
     if as_json:
         return show(
             {

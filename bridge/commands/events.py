@@ -31,14 +31,14 @@ def open_store() -> Store:
 
 
 @contextmanager
-def to_read(settings: Settings) -> Iterator[Settings]:
+def to_read(settings: Settings, only: bool = True) -> Iterator[Settings]:
     """Give settings whose store may be read; one that is not there is not made.
 
-    In its place stands an empty one, which is cleared away afterwards. Raises
-    StoreUnusable where none can be made.
+    In its place stands an empty one, which is cleared away afterwards; not where
+    it is not *only* read. Raises StoreUnusable where none can be made.
     """
     path = engines.file_of(settings.database_url)
-    if path is None or path.exists():
+    if path is None or path.exists() or not only:
         yield settings
         return
     nearest = next(one for one in path.absolute().parents if one.exists())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -50,13 +51,12 @@ _cycle = click.option("--cycle", help="monthly, annually, ...; default: as now."
 @click.option("--json", "as_json", is_flag=True)
 def quote_command(service: int, product: int, cycle: str | None, as_json: bool) -> None:
     """Show what changing SERVICE to another plan costs; nothing is changed."""
-    with to_read(environment.load()) as settings:
-        bridge = _open(settings)
-        try:
-            found, _, client = _quote(bridge, service, product, cycle)
-            sentence = "" if found.allowed else _sentence(bridge, found, client)
-        finally:
-            bridge.close()
+    with (
+        to_read(environment.load()) as settings,
+        closing(_open(settings)) as bridge,
+    ):
+        found, _, client = _quote(bridge, service, product, cycle)
+        sentence = "" if found.allowed else _sentence(bridge, found, client)
     _tell(found, sentence, as_json)
     if not found.allowed:
         sys.exit(1)
@@ -78,8 +78,10 @@ def order_command(
     yes: bool,
 ) -> None:
     """Make the invoice of the difference; once paid, the plan changes by itself."""
-    bridge = _open(environment.load())
-    try:
+    with (
+        to_read(environment.load(), only=dry_run) as settings,
+        closing(_open(settings)) as bridge,
+    ):
         found, owned, client = _quote(bridge, service, product, cycle)
         if not found.allowed or found.charge is None:
             _tell(found, _sentence(bridge, found, client), as_json)
@@ -90,8 +92,7 @@ def order_command(
             _working(found, err=True)
             click.confirm("Make this invoice?", abort=True, err=True)
         _order(bridge, found, owned, as_json)
-    finally:
-        bridge.close()
+    return None
 
 
 def _open(settings: Settings) -> Any:

@@ -42,6 +42,7 @@ def create_app(
     """Build the application around a bridge that is wired already."""
     app = Flask("bridge", static_folder=None)
     app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # a method like any other: 405
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False  # a delivery is never sent elsewhere
     app.extensions["door"] = door

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bridge.billing.model import PaidCharge
-from bridge.errors import Later
+from bridge.errors import Later, Skipped
 from bridge.events import Event
 from bridge.facts import Amount, invoice_url
 from bridge.hooks import actions
@@ -18,7 +18,7 @@ from bridge.hooks.send_alert import PASSWORDS
 from bridge.messages import Rendered, Texts
 from bridge.placeholders import split
 from bridge.policies import Company
-from bridge.store import Store, book, inbox, outbox, talk
+from bridge.store import Store, book, inbox, outbox, reports, talk
 from bridge.store.outbox import Finish, Job, NewJob
 from bridge.whatsapp import Message, Provider, Receipt
 
@@ -171,12 +171,19 @@ class StoreBook:
         if number is None:
             return None
         with self._store.read() as db:
-            recording = outbox.state_of(db, f"{event.id}/record-upgrade")
+            jobs = reports.jobs_of(db, [event.id])[event.id]
             row = order_of(book.order(db, f"native:{number}"))
-        if row is None and recording in ("waiting", "running"):
-            again = self._now + timedelta(seconds=5)
-            raise Later(f"upgrade {number} is not recorded yet", again)
-        return None if row is None else upgrade_fields(row, self._company)
+        if row is not None:
+            return upgrade_fields(row, self._company)
+        for job in jobs:
+            if job.key != f"{event.id}/record-upgrade":
+                continue
+            if job.state in ("waiting", "running"):
+                again = self._now + timedelta(seconds=5)
+                raise Later(f"upgrade {number} is not recorded yet", again)
+            if job.reason:
+                raise Skipped(job.reason)
+        return None
 
 
 def _reserved(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -196,7 +195,11 @@ def make_panel(
             raise
         what = f'BRIDGE_PANEL: no client for a panel "{settings.panel}" ({name})'
         raise ConfigError([Problem("environment", 0, 0, what)]) from error
-    made: Panel = module.from_settings(settings, transport, clock)
+    try:
+        made: Panel = module.from_settings(settings, transport, clock)
+    except ValueError as error:
+        what = f"{settings.panel.upper()}_URL: {error}"
+        raise ConfigError([Problem("environment", 0, 0, what)]) from error
     return made
 
 
@@ -255,9 +258,9 @@ def own(settings: Settings) -> IO[str] | None:
     path = engines.file_of(settings.database_url)
     if path is None:
         return None
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(f"{path}.lock")
-    lock = os.fdopen(os.open(beside, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+    engines.make(beside)
+    lock = beside.open("r+", encoding="utf-8")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

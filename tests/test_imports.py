@@ -33,6 +33,7 @@ _ALL = (*_PATH, "logs", "out", "client", "providers", "web", "wiring")
 LAYERS = [
     Layer("package", ("", "py.typed")),
     Layer("errors", ("errors",)),
+    Layer("files", ("regular",)),
     Layer("billing", ("billing", "billing.*")),
     Layer("plain", ("labels", "policies", "variables")),
     Layer("metrics", ("metrics",)),
@@ -41,10 +42,10 @@ LAYERS = [
     Layer(
         "settings",
         ("settings", "environ", "provideroptions"),
-        ("errors", "signing"),
+        ("errors", "files", "signing"),
     ),
     Layer("events", ("events",), ("errors",)),
-    Layer("yaml", ("yamlfile",), ("errors",)),
+    Layer("yaml", ("yamlfile", "yamlbraces", "yamlpass"), ("errors", "files")),
     Layer(
         "texts",
         (
@@ -83,7 +84,7 @@ LAYERS = [
             "mapscope",
             "mapwords",
         ),
-        (*_READING, "yaml", "texts", "hooks"),
+        (*_READING, "files", "yaml", "texts", "hooks"),
     ),
     Layer(
         "path",
@@ -124,7 +125,7 @@ LIBRARIES = {
     "babel": ("filters", "textfiles"),
     "click": ("cli", "commands.*"),
     "dateutil": ("billing.*", "demo.*"),
-    "dotenv": ("settings",),
+    "dotenv": ("environ",),
     "flask": ("intake", "callbacks", "app", "server", "wiring", "console", "console.*"),
     "jinja2": ("sandbox", "placeholders", "console", "console.*"),
     "marshmallow": (
@@ -142,7 +143,7 @@ LIBRARIES = {
     "pyrate_limiter": ("wiring",),
     "requests": ("transport",),
     "rich": ("commands.*",),
-    "ruamel": ("yamlfile",),
+    "ruamel": ("yamlfile", "yamlpass"),
     "sentry_sdk": ("commands.running",),
     # Outside the store for the type of a connection, and nothing else.
     "sqlalchemy": (

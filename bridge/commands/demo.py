@@ -28,7 +28,8 @@ from bridge.demo.story import LANGUAGES, Play, Sent
 from bridge.demo.story_script import LAST_DAY
 from bridge.demo.story_stage import Door, Tape, advise, perform
 from bridge.demo.world import World
-from bridge.errors import ConfigError
+from bridge.environ import read_environment
+from bridge.errors import ConfigError, Problem
 from bridge.reconcile import reconcile
 from bridge.schedule import Schedule
 from bridge.server import Server
@@ -64,7 +65,7 @@ def demo_command(once: bool, port: int) -> int:
     temporary SQLite file. Of the settings, BRIDGE_LANG (the narrator's language),
     BRIDGE_CONFIG_DIR and LOG_LEVEL count.
     """
-    environ = environment.read_environment()
+    environ = read_environment()
     level = environ.get("LOG_LEVEL", "error")
     logs.configure(level if level in environment.LEVELS else "error")
     signal.signal(signal.SIGTERM, _interrupt)
@@ -291,7 +292,10 @@ def theatre(
     """
     clock = Clock(datetime.now(UTC), ticking=True)
     clock.set(clock.at(start, 9))
-    language = environ.get("BRIDGE_LANG", "es")
+    language = environ.get("BRIDGE_LANG", "").strip() or "es"
+    if language not in environment.LANGUAGES:
+        told = f'"{language}" is none of {", ".join(environment.LANGUAGES)}'
+        raise ConfigError([Problem("environment", 0, 0, f"BRIDGE_LANG: {told}")])
     world = World.example(clock)
     panel, tape = Panel(world), Tape(_show)
     with (
@@ -304,7 +308,7 @@ def theatre(
             database_url=f"sqlite:///{directory}/bridge.db",
             config_dir=_config(environ),
             listen_port=port,
-            language=language if language in environment.LANGUAGES else "es",
+            language=language,
             dry_run=False,
             workers=WORKERS,
             whmcs_url=server.url,

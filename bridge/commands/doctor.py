@@ -35,26 +35,30 @@ def doctor_command(as_json: bool) -> None:
     """Look at settings, map, store, panel, permissions, clock and provider."""
     logs.configure("error")
     found: list[Finding] = []
-    unreachable = _examine(found.append)
+    status = _examine(found.append)
     if as_json:
         show([vars(one) for one in found])
     else:
         marks = {"ok": "✓", "warning": "!", "error": "✗"}
         for one in found:
             click.echo(f"{marks[one.level]} {one.about}: {one.what}")
-    if unreachable:
-        sys.exit(4)
-    if any(one.level == "error" for one in found):
-        sys.exit(1)
+    if not status and any(one.level == "error" for one in found):
+        status = 1
+    sys.exit(status)
 
 
-def _examine(say: Callable[[Finding], None]) -> bool:
-    try:
-        settings = environment.load()
-    except ConfigError as error:
-        for problem in error.problems:
+def _examine(say: Callable[[Finding], None]) -> int:
+    """Look at everything; return 3 for bad settings, 4 for a panel that is away."""
+    from bridge.commands.starting import of_parts
+
+    settings, problems = environment.examine()
+    problems += of_parts(settings, problems)
+    if problems:
+        for problem in sorted(problems):
             say(Finding("error", "settings", problem.what))
-        return False
+        if settings.config_dir.is_dir():
+            _map(settings, say)
+        return 3
     say(Finding("ok", "settings", "complete"))
     if settings.dry_run:
         what = "on: nothing is sent or changed (BRIDGE_DRY_RUN)"
@@ -62,7 +66,7 @@ def _examine(say: Callable[[Finding], None]) -> bool:
     _map(settings, say)
     _store(settings, say)
     _provider(settings, say)
-    return _panel(settings, say)
+    return 4 if _panel(settings, say) else 0
 
 
 def _map(settings: Settings, say: Callable[[Finding], None]) -> None:
@@ -82,15 +86,20 @@ def _map(settings: Settings, say: Callable[[Finding], None]) -> None:
 
 
 def _store(settings: Settings, say: Callable[[Finding], None]) -> None:
+    from bridge.commands.events import to_read
     from bridge.store import schema
 
     try:
-        found = schema.current(settings.database_url)
+        with to_read(settings) as there:
+            found = schema.current(there.database_url)
     except BridgeError as error:
         say(Finding("error", "store", str(error)))
         return
     if found is None:
         say(Finding("ok", "store", "empty; made at the first start"))
+    elif found not in schema.known():
+        what = f"schema {found} is newer than this program; install its version"
+        say(Finding("error", "store", what))
     elif found != schema.newest():
         say(Finding("warning", "store", "older schema: `whmcs-bridge db upgrade`"))
     else:

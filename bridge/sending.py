@@ -37,6 +37,25 @@ _SOON = 1.0
 
 
 @dataclass
+class _Turns:
+    """When the last message went, and which turns are given to those that wait."""
+
+    last: datetime | None = None
+    given: datetime | None = None
+
+    def take(self, now: datetime, apart: timedelta, why: str) -> None:
+        """Take the turn of *now*; raise Later with one of its own where it is early."""
+        if self.last is None or now >= self.last + apart:
+            self.last = now
+            return
+        free = self.last + apart
+        if self.given is not None and self.given + apart > free:
+            free = self.given + apart
+        self.given = free
+        raise Later(why, free)
+
+
+@dataclass
 class Sending:
     """The way to the provider. *slow_down* blocks for a moment, at its rate."""
 
@@ -48,8 +67,8 @@ class Sending:
     slow_down: Callable[[], None] = lambda: None
     circuit: Breaker = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _written: OrderedDict[str, datetime] = field(default_factory=OrderedDict)
-    _turn: datetime | None = None
+    _people: OrderedDict[str, _Turns] = field(default_factory=OrderedDict)
+    _number: _Turns = field(default_factory=lambda: _Turns())
 
     def __post_init__(self) -> None:
         self.circuit = Breaker(self.provider.name, self.now)
@@ -147,29 +166,19 @@ class Sending:
         now = self.now()
         with self._lock:
             if self.provider.windowed:
-                self._person(to, now)
+                self._of(to).take(now, PAIR, "one message to a person every 6 s")
             if self.provider.per_second < _SOON:
-                self._number(now)
+                # A phone that sends one in half a minute blocks no thread for it.
+                apart = timedelta(seconds=1 / self.provider.per_second)
+                why = f"this number sends one message every {apart.seconds} s"
+                self._number.take(now, apart, why)
 
-    def _person(self, to: str, now: datetime) -> None:
-        last = self._written.get(to)
-        if last is not None and now < last + PAIR:
-            # The next one to him takes the turn after that.
-            self._written[to] = last + PAIR
-            raise Later("one message to a person every 6 s", last + PAIR)
-        self._written[to] = now
-        self._written.move_to_end(to)
-        while len(self._written) > _PEOPLE:
-            self._written.popitem(last=False)
-
-    def _number(self, now: datetime) -> None:
-        """A phone that sends one message in half a minute blocks no thread for it."""
-        apart = timedelta(seconds=1 / self.provider.per_second)
-        turn = self._turn or now
-        if turn > now:
-            self._turn = turn + apart
-            raise Later(f"this number sends one message in {apart.seconds} s", turn)
-        self._turn = now + apart
+    def _of(self, to: str) -> _Turns:
+        turns = self._people.setdefault(to, _Turns())
+        self._people.move_to_end(to)
+        while len(self._people) > _PEOPLE:
+            self._people.popitem(last=False)
+        return turns
 
     def _note(self, error: SendError) -> None:
         self.metrics.messages.labels(self.provider.name, error.kind.value).inc()

@@ -121,7 +121,7 @@ def test_everything_that_stops_a_start_is_one_list(shell, monkeypatch, capsys):
     monkeypatch.setenv("BRIDGE_WORKERS", "-1")
     monkeypatch.setenv("BRIDGE_CONFIG_DIR", "nowhere")
     monkeypatch.setenv("BRIDGE_DATABASE_URL", "sqlite:///data/bridge.db")
-    monkeypatch.setenv("WHATSAPP_PROVIDER", "twilio")
+    monkeypatch.setenv("WHATSAPP_PROVIDER", "pigeon")
     monkeypatch.setenv("WHMCS_URL", NOWHERE)
     monkeypatch.setenv("BRIDGE_LISTEN", "203.0.113.9:80")
     monkeypatch.delenv("WHMCS_API_SECRET")

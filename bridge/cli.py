@@ -36,6 +36,7 @@ COMMANDS = {
     "cancellations": ("cancellations", "What ends when, and why that day."),
     "upgrade": ("upgrades", "The difference between plans, and its invoice."),
     "reconcile": ("cancellations", "Compare with the panel, and mend."),
+    "templates": ("templates", "The provider's templates against our texts."),
     "notify": ("doctor", "Send one test message."),
 }
 

@@ -112,7 +112,7 @@ LAYERS = [
     Layer("the demo's command", ("commands.demo",), (*_ALL, "command line", "demo")),
     Layer(
         "command line",
-        ("cli", "__main__", "commands", "commands.*", "samples"),
+        ("cli", "__main__", "commands", "commands.*", "samples", "samplefields"),
         (*_ALL, "the demo's command"),
     ),
 ]

@@ -37,7 +37,7 @@ COMMANDS = {
     "upgrade": ("upgrades", "The difference between plans, and its invoice."),
     "reconcile": ("cancellations", "Compare with the panel, and mend."),
     "templates": ("templates", "The provider's templates against our texts."),
-    "notify": ("doctor", "Send one test message."),
+    "notify": ("notifying", "Send one test message."),
 }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from bridge.errors import LOCKED_OUT, RemoteError, TextError
+from bridge.facts import View
 from bridge.hookmap import HookMap, Step
 from bridge.messages import ENGINE_TEXTS
 from bridge.samplefields import examples
@@ -105,11 +106,17 @@ def draft_of(text: Text, hookmap: HookMap, today: date) -> TemplateDraft:
     """Return a text as it is submitted, with made-up examples; raises TextError."""
     if wrong := [*findings(text)]:
         raise TextError("; ".join(wrong))
-    company, contact = hookmap.company, hookmap.policies.upgrades.contact
-    variables = examples(text, company, today, contact)
+    variables = variables_of(text, hookmap, today)
     filled = hookmap.texts.render(text.name, text.language, variables)
     address = filled.button[1] if filled.button else ""
-    return draft(text, filled.values, address=address, base=company.client_area)
+    base = hookmap.company.client_area
+    return draft(text, filled.values, address=address, base=base)
+
+
+def variables_of(text: Text, hookmap: HookMap, today: date) -> Mapping[str, View]:
+    """Return what a text names, made up."""
+    contact = hookmap.policies.upgrades.contact
+    return examples(text, hookmap.company, today, contact)
 
 
 def submit(

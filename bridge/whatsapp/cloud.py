@@ -199,6 +199,12 @@ class CloudProvider(Provider):
             return None
         return query.get("hub.challenge", "")
 
+    def question(self, challenge: str) -> dict[str, str]:
+        """Return what Meta would ask our address to set it up."""
+        token = self._settings.verify_token.reveal()
+        asked = {"mode": "subscribe", "verify_token": token, "challenge": challenge}
+        return {f"hub.{name}": value for name, value in asked.items()}
+
     def read(self, hook: WebhookRequest) -> list[Notice]:
         """Return all that a webhook tells; batches are unpacked."""
         return notices(decode(hook.body), self._line.now(), rule_for)

@@ -49,6 +49,7 @@ class Sending:
     circuit: Breaker = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _written: OrderedDict[str, datetime] = field(default_factory=OrderedDict)
+    _kept: OrderedDict[str, datetime] = field(default_factory=OrderedDict)
     _turn: datetime | None = None
 
     def __post_init__(self) -> None:
@@ -73,7 +74,7 @@ class Sending:
                 return settled
         message = self._formed(message)
         self._enter()
-        self._wait_for_turn(message.to)
+        self._wait_for_turn(message)
         self.slow_down()
         try:
             receipt = self._sent(message)
@@ -142,34 +143,55 @@ class Sending:
                 self.provider.name, ErrorClass.HALT, f"held back: {error.detail}"
             ) from error
 
-    def _wait_for_turn(self, to: str) -> None:
+    def _wait_for_turn(self, message: Message) -> None:
         """Raise Later before this person's, or the slow number's, next turn."""
         now = self.now()
         with self._lock:
             if self.provider.windowed:
-                self._person(to, now)
+                self._person(message, now)
             if self.provider.per_second < _SOON:
-                self._number(now)
+                self._number(message, now)
 
-    def _person(self, to: str, now: datetime) -> None:
-        last = self._written.get(to)
+    def _person(self, message: Message, now: datetime) -> None:
+        if self._comes(f"person/{message.tag}", now):
+            return
+        last = self._written.get(message.to)
         if last is not None and now < last + PAIR:
             # The next one to him takes the turn after that.
-            self._written[to] = last + PAIR
-            raise Later("one message to a person every 6 s", last + PAIR)
-        self._written[to] = now
-        self._written.move_to_end(to)
+            self._written[message.to] = last + PAIR
+            why = "one message to a person every 6 s"
+            raise self._later(f"person/{message.tag}", why, last + PAIR)
+        self._written[message.to] = now
+        self._written.move_to_end(message.to)
         while len(self._written) > _PEOPLE:
             self._written.popitem(last=False)
 
-    def _number(self, now: datetime) -> None:
+    def _number(self, message: Message, now: datetime) -> None:
         """A phone that sends one message in half a minute blocks no thread for it."""
+        if self._comes(f"number/{message.tag}", now):
+            return
         apart = timedelta(seconds=1 / self.provider.per_second)
         turn = self._turn or now
+        self._turn = max(turn, now) + apart
         if turn > now:
-            self._turn = turn + apart
-            raise Later(f"this number sends one message in {apart.seconds} s", turn)
-        self._turn = now + apart
+            why = f"this number sends one message in {apart.seconds} s"
+            raise self._later(f"number/{message.tag}", why, turn)
+
+    def _comes(self, name: str, now: datetime) -> bool:
+        """Tell whether a message comes back at the turn that was kept for it."""
+        turn = self._kept.get(name)
+        if turn is None:
+            return False
+        if turn > now:
+            raise Later("its turn is not yet", turn)
+        del self._kept[name]
+        return True
+
+    def _later(self, name: str, why: str, turn: datetime) -> Later:
+        self._kept[name] = turn
+        while len(self._kept) > _PEOPLE:
+            self._kept.popitem(last=False)
+        return Later(why, turn)
 
     def _note(self, error: SendError) -> None:
         self.metrics.messages.labels(self.provider.name, error.kind.value).inc()

@@ -14,6 +14,9 @@ _STAFF = "/staff"
 #: The key of an alert that was sent anew: that of the first and this.
 _ANEW = "/again:"
 
+#: What is done beside what an event asked for.
+_BESIDE = ("settle_failure", "index_phone")
+
 #: What a provider said last of messages, by the key of their job.
 Said = Mapping[str, str]
 
@@ -51,7 +54,7 @@ def _aside(job: Any, over: set[str]) -> bool:
     """Tell whether a job is done that only looked after another, or was sent anew."""
     if job.state != "done":
         return False
-    return _STAFF in job.key or job.action == "settle_failure" or job.key in over
+    return _STAFF in job.key or job.action in _BESIDE or job.key in over
 
 
 def _rank(job: Any) -> tuple[bool, bool]:

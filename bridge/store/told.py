@@ -44,3 +44,9 @@ def settled(db: sa.Connection, sent: Sequence[Any]) -> dict[str, Any]:
     }
     query = sa.select(jobs).where(jobs.c.key.in_(list(keys)))
     return {keys[row.key]: row for row in db.execute(query)}
+
+
+def states(db: sa.Connection) -> dict[str, int]:
+    """Return how many messages are in which state."""
+    query = sa.select(messages.c.state, sa.func.count()).group_by(messages.c.state)
+    return {state: int(count) for state, count in db.execute(query)}

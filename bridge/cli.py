@@ -36,7 +36,8 @@ COMMANDS = {
     "cancellations": ("cancellations", "What ends when, and why that day."),
     "upgrade": ("upgrades", "The difference between plans, and its invoice."),
     "reconcile": ("cancellations", "Compare with the panel, and mend."),
-    "notify": ("doctor", "Send one test message."),
+    "templates": ("templates", "The provider's templates against our texts."),
+    "notify": ("notifying", "Send one test message."),
 }
 
 

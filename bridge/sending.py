@@ -137,7 +137,7 @@ class Sending:
                 self.provider.name,
                 ErrorClass.AS_TEMPLATE,
                 f'he did not write within a day, and no template "{message.name}" is '
-                "approved: whatsapp-bridge templates push",
+                "approved: whmcs-bridge templates push",
             )
         return replace(message, free=False, template=found.template)
 

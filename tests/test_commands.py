@@ -358,10 +358,10 @@ def test_doctor_finds_a_sound_bridge(shell):
 @pytest.mark.parametrize(("token", "status"), [(TOKEN, 0), ("another", 1)])
 def test_doctor_asks_the_whatsapp_provider(token, status, shell, monkeypatch):
     stub = CloudStub()
-    stub.webhook = "https://bridge.example/whatsapp/cloud"
+    stub.webhook = "http://127.0.0.1:9/whatsapp/cloud"
     with StubServer(stub) as server:
         given = {
-            "BRIDGE_PUBLIC_URL": "https://bridge.example",
+            "BRIDGE_PUBLIC_URL": "http://127.0.0.1:9",
             "WHATSAPP_PROVIDER": "cloud",
             "WHATSAPP_CLOUD_URL": server.url,
             "WHATSAPP_CLOUD_TOKEN": token,

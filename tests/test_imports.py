@@ -109,10 +109,14 @@ LAYERS = [
     Layer("web", ("app", "server", "console", "console.*"), _PATH),
     Layer("wiring", ("wiring",), _ALL),
     Layer("demo", ("demo", "demo.*")),
-    Layer("the demo's command", ("commands.demo",), (*_ALL, "command line", "demo")),
+    Layer(
+        "the demo's command",
+        ("commands.demo", "commands.demohands", "commands.demophone"),
+        (*_ALL, "command line", "demo"),
+    ),
     Layer(
         "command line",
-        ("cli", "__main__", "commands", "commands.*", "samples"),
+        ("cli", "__main__", "commands", "commands.*", "samples", "samplefields"),
         (*_ALL, "the demo's command"),
     ),
 ]
@@ -279,14 +283,18 @@ def test_only_wiring_names_adapters():
         if name in adapters and layer_of(module).name != layer_of(name).name
     }
 
-    assert users <= {"wiring", "commands.demo"}
+    assert users <= {"wiring", "commands.demohands"}
     assert "whatsapp.console" in adapters
 
 
 def test_only_the_demo_command_imports_the_demo():
     users = {module for module in MODULES if any("demo" in n for n in ours(module))}
 
-    assert {name for name in users if not name.startswith("demo")} == {"commands.demo"}
+    assert {name for name in users if not name.startswith("demo")} == {
+        "commands.demo",
+        "commands.demohands",
+        "commands.demophone",
+    }
 
 
 @pytest.mark.parametrize(

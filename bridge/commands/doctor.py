@@ -1,4 +1,4 @@
-"""doctor and notify: whether everything outside is as it should be."""
+"""doctor: whether everything outside is as it should be."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 
 from bridge import logs, wiring
 from bridge import settings as environment
+from bridge.commands.notifying import examine
 from bridge.commands.shared import show
 from bridge.errors import BridgeError, ConfigError, Reason, RemoteError
 from bridge.settings import Settings
@@ -65,7 +66,7 @@ def _examine(say: Callable[[Finding], None]) -> int:
         say(Finding("warning", "dry run", what))
     _map(settings, say)
     _store(settings, say)
-    _provider(settings, say)
+    examine(settings, lambda found: say(Finding(found.level, "whatsapp", found.what)))
     return 4 if _panel(settings, say) else 0
 
 
@@ -119,21 +120,6 @@ def _held(settings: Settings, say: Callable[[Finding], None]) -> None:
     if why is not None:
         what = f"held back: {why}; `whmcs-bridge cancellations release`"
         say(Finding("warning", "terminations", what))
-
-
-def _provider(settings: Settings, say: Callable[[Finding], None]) -> None:
-    try:
-        provider = wiring.make_provider(settings, wiring.now)
-    except ConfigError as error:
-        say(Finding("error", "whatsapp", str(error)))
-        return
-    if provider.name == "console":
-        what = "console: messages are printed, nobody receives them"
-        say(Finding("warning", "whatsapp", what))
-        return
-    say(Finding("ok", "whatsapp", f"{provider.name}, number {provider.number}"))
-    for found in provider.health():
-        say(Finding(found.level, "whatsapp", found.what))
 
 
 def _panel(settings: Settings, say: Callable[[Finding], None]) -> bool:
@@ -245,37 +231,3 @@ def _skew(settings: Settings, transport: Any, say: Callable[[Finding], None]) ->
     level = "error" if abs(off) > _LIMIT else "ok" if abs(off) < 60 else "warning"
     what = f"{off:+.0f} s from the panel's (deliveries may be {_LIMIT} s off)"
     say(Finding(level, "clock", what))
-
-
-@click.group("notify")
-def notify_command() -> None:
-    """Look whether messages arrive."""
-
-
-@notify_command.command("test")
-@click.option("--to", "number", required=True, help="A number with its country.")
-@click.option("--dry-run", is_flag=True)
-def test(number: str, dry_run: bool) -> None:
-    """Send one message to a number, through the configured provider."""
-    from bridge.errors import SendError
-    from bridge.whatsapp import Message
-    from bridge.whatsapp.phones import explain, normalise
-
-    settings = environment.load(need=False)
-    to = normalise(number, settings.default_country)
-    if to is None:
-        why = explain(number, settings.default_country)
-        raise click.BadParameter(why, param_hint="--to")
-    provider = wiring.make_provider(settings, wiring.now)
-    text = "Mensaje de prueba del puente. / A test message of the bridge."
-    if dry_run or settings.dry_run:
-        click.echo(f"would send to {to} through {provider.name}: {text}")
-        if settings.dry_run and not dry_run:
-            click.echo("(BRIDGE_DRY_RUN is true.)", err=True)
-        return
-    message = Message(to, text, settings.language, "test", "notify-test")
-    try:
-        receipt = provider.send(message)
-    except SendError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"{receipt.states[-1].value}, id {receipt.id}")

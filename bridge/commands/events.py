@@ -14,12 +14,13 @@ import click
 import sqlalchemy as sa
 
 from bridge import settings as environment
-from bridge.commands.reasons import did, summary
+from bridge.commands.outcomes import describe_message, tell_message
+from bridge.commands.reasons import did, last_word, summary
 from bridge.commands.shared import instant, shorten, show, sure, table, who
 from bridge.errors import StoreUnusable
 from bridge.events import Body, Event, subject
 from bridge.settings import Settings
-from bridge.store import Store, book, engines, inbox, outbox, reports, schema
+from bridge.store import Store, book, engines, inbox, outbox, reports, schema, told
 from bridge.store.inbox import Accepted
 
 
@@ -101,8 +102,10 @@ def list_(
             hookpoint=hookpoint,
             status=status or "",
         )
-        jobs = reports.jobs_of(db, [row.id for row in rows])
-    found = [_brief(row, jobs[row.id]) for row in rows]
+        ids = [row.id for row in rows]
+        jobs = reports.jobs_of(db, ids)
+        sent = told.messages_for(db, ids)
+    found = [_brief(row, jobs[row.id], sent[row.id]) for row in rows]
     if as_json:
         return show(found)
     shown = [
@@ -112,8 +115,8 @@ def list_(
     table(["received (UTC)", "id", "hookpoint", "state", "reason"], shown, "No events.")
 
 
-def _brief(row: Any, jobs: list[Any]) -> dict[str, Any]:
-    state, reason = summary(row, jobs)
+def _brief(row: Any, jobs: list[Any], sent: list[Any]) -> dict[str, Any]:
+    state, reason = summary(row, jobs, {one.job_key: last_word(one) for one in sent})
     return {
         "id": row.id,
         "hookpoint": row.hookpoint,
@@ -121,6 +124,7 @@ def _brief(row: Any, jobs: list[Any]) -> dict[str, Any]:
         "state": state,
         "reason": reason,
         "map": row.map_version,
+        "messages": [{"name": one.name, "state": one.state} for one in sent],
     }
 
 
@@ -148,8 +152,10 @@ def describe(store: Store, id: str) -> dict[str, Any] | None:
         row = rows[0]
         jobs = reports.jobs_of(db, [id])[id]
         tries = reports.attempts_of(db, [job.key for job in jobs])
-        sent = reports.messages_of(db, id)
-    state, reason = summary(row, jobs)
+        sent = told.messages_for(db, [id])[id]
+        states, settled = told.states_of(db, sent), told.settled(db, sent)
+    became = {one.job_key: last_word(one) for one in sent}
+    state, reason = summary(row, jobs, became)
     return {
         "id": row.id,
         "hookpoint": row.hookpoint,
@@ -162,20 +168,20 @@ def describe(store: Store, id: str) -> dict[str, Any] | None:
         "map": row.map_version,
         "conflicts": row.conflicts,
         "answer": row.answer,
-        "jobs": [_job(job, tries[job.key]) for job in jobs],
+        "jobs": [_job(job, tries[job.key], became) for job in jobs],
         "messages": [
-            {"to": m.to, "text": m.text, "state": m.state, "name": m.name} for m in sent
+            describe_message(one, states[one.key], settled.get(one.key)) for one in sent
         ],
     }
 
 
-def _job(job: Any, tries: list[Any]) -> dict[str, Any]:
+def _job(job: Any, tries: list[Any], became: dict[str, str]) -> dict[str, Any]:
     return {
         "key": job.key,
         "rule": job.rule,
         "action": job.action,
         "state": job.state,
-        "reason": job.reason or did(job),
+        "reason": job.reason or did(job, became),
         "when": job.condition,
         "attempts": job.attempts,
         "next_at": job.run_at if job.state in ("waiting", "running") else None,
@@ -224,9 +230,7 @@ def _tell(found: dict[str, Any]) -> None:
             for call in one.get("calls") or []:
                 click.echo(f"    {call}")
     for message in found["messages"]:
-        click.echo(f"\nto {message['to']} ({message['name']}): {message['state']}")
-        for line in message["text"].splitlines():
-            click.echo(f"  | {line}")
+        tell_message(message)
 
 
 @events_command.command("retry")

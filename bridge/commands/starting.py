@@ -7,8 +7,8 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from bridge import provideroptions, wiring
 from bridge import settings as environment
-from bridge import wiring
 from bridge.errors import ConfigError, Problem
 from bridge.settings import Settings
 
@@ -32,6 +32,25 @@ def usable(command: str, *, receive: bool, work: bool) -> Settings:
         problems += _address(settings, problems)
     if problems:
         raise ConfigError(list({*problems, *of_map(settings.config_dir)}))
+    return settings
+
+
+def to_send() -> Settings:
+    """Return the settings for a command that asks only the provider for something.
+
+    Raises ConfigError with all that the provider needs and has not.
+    """
+    settings = environment.load(need=False)
+    given = {name: value.reveal() for name, value in settings.others.items()}
+    found: list[Problem] = []
+    provideroptions.check(
+        settings.whatsapp_provider,
+        given,
+        True,
+        lambda name, what: found.append(_problem(f"{name}: {what}")),
+    )
+    if found:
+        raise ConfigError(found)
     return settings
 
 

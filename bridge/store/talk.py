@@ -72,7 +72,7 @@ def tell_each(db: sa.Connection, told: Sequence[tuple[Told, datetime]]) -> list[
     known = [pair for pair, is_new in zip(told, fresh, strict=True) if is_new]
     _advance(db, [one for one, _ in known])
     outbox_now = max((now for _, now in told), default=None)
-    failed = [_failure(one, now) for one, now in known if one.state == "failed"]
+    failed = [_failure(db, one, now) for one, now in known if one.state == "failed"]
     if failed and outbox_now is not None:
         outbox.put(db, failed, outbox_now)
     return fresh
@@ -132,10 +132,11 @@ def _advance(db: sa.Connection, told: Iterable[Told]) -> None:
         db.execute(_BY_ID, by_id)
 
 
-def _failure(one: Told, now: datetime) -> NewJob:
+def _failure(db: sa.Connection, one: Told, now: datetime) -> NewJob:
+    sent = message(db, key=one.tag, provider_id=one.provider_id)
     return NewJob(
         key=f"{one.provider}:{one.provider_id}/failed",
-        event_id=None,
+        event_id=sent.event_id if sent is not None else None,
         action="settle_failure",
         rule="whatsapp",
         run_at=now,

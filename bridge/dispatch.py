@@ -169,7 +169,24 @@ def _upgraded(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
     ]
 
 
+def _written(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
+    """Answer what somebody wrote to us; only WhatsApp's own door brings such events."""
+    if event.panel != "whatsapp":
+        return []
+    return [
+        NewJob(
+            key=f"{event.id}/answer",
+            event_id=event.id,
+            action="answer_message",
+            rule="whatsapp",
+            run_at=now,
+            urgent=True,
+        )
+    ]
+
+
 _OWN: dict[str, Callable[[sa.Connection, Event, datetime], list[NewJob]]] = {
+    "WhatsAppMessage": _written,
     "InvoicePaid": _paid,
     "InvoiceCancelled": _cancelled,
     "AfterProductUpgrade": _upgraded,

@@ -9,16 +9,24 @@ from typing import Any
 import sqlalchemy as sa
 
 from bridge.billing.model import PaidCharge
+from bridge.billing.transfers import Form
 from bridge.errors import Later
 from bridge.events import Event
 from bridge.facts import Amount, invoice_url
 from bridge.hooks import actions
-from bridge.hooks.context import Cancellation, Context, Order, Person, Reserved
+from bridge.hooks.context import (
+    Cancellation,
+    Context,
+    Order,
+    Person,
+    Reserved,
+    Transfer,
+)
 from bridge.hooks.send_alert import PASSWORDS
 from bridge.messages import Rendered, Texts
 from bridge.placeholders import split
 from bridge.policies import Company
-from bridge.store import Store, book, inbox, outbox, talk
+from bridge.store import Store, book, handover, inbox, outbox, talk
 from bridge.store.outbox import Finish, Job, NewJob
 from bridge.whatsapp import Message, Provider, Receipt
 
@@ -104,6 +112,25 @@ class StoreBook:
         """Return the clients who had this telephone when we last looked."""
         with self._store.read() as db:
             return talk.clients_with(db, number)
+
+    def transfer(self, key: str) -> Transfer | None:
+        """Return a change of owner by its key."""
+        with self._store.read() as db:
+            return transfer_of(handover.transfer(db, key))
+
+    def open_transfer(self, service_id: int) -> Transfer | None:
+        """Return the change of owner of a service that is not over."""
+        with self._store.read() as db:
+            return transfer_of(handover.open_transfer(db, service_id))
+
+    def awaiting(self, client_id: int) -> Transfer | None:
+        """Return the request that waits for a client's own text."""
+        with self._store.read() as db:
+            return transfer_of(handover.awaiting(db, client_id))
+
+    def begin_transfer(self, key: str) -> bool:
+        """Mark a move as begun; false when it does not stand any more."""
+        return self._store.write(lambda db: handover.begin(db, key, self._now))
 
     def held(self) -> str | None:
         """Return why terminations are held back, None when they are not."""
@@ -211,6 +238,14 @@ def order_of(row: Any) -> Order | None:
     return Order(**{name: getattr(row, name) for name in Order.__dataclass_fields__})
 
 
+def transfer_of(row: Any) -> Transfer | None:
+    """Make a Transfer of a row."""
+    if row is None:
+        return None
+    names = Transfer.__dataclass_fields__
+    return Transfer(**{name: getattr(row, name) for name in names})
+
+
 def cancellation_fields(
     row: Cancellation, today: date, company: Company
 ) -> dict[str, Any]:
@@ -255,11 +290,13 @@ class StorePost:
         deliver: Callable[[Message], Receipt],
         provider: Provider,
         event_id: str,
+        known: Mapping[str, Any] | None = None,
     ) -> None:
         self._texts = texts
         self._deliver = deliver
         self._provider = provider
         self._event_id = event_id
+        self._known = known or {}
         self.sent: list[dict[str, Any]] = []
 
     def render(
@@ -282,6 +319,10 @@ class StorePost:
         """Return the variables that a text of the map names."""
         parts, _ = split(source)
         return {part.variable for part in parts if not isinstance(part, str)}
+
+    def forms(self, name: str) -> dict[str, Form]:
+        """Return a text in each language as a form that answers are read by."""
+        return self._texts.forms(name, self._known)
 
     def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
         """Send it and return the state the provider confirmed. Raises SendError."""
@@ -369,9 +410,16 @@ def _new_job(entry: dict[str, Any], parent: Job) -> NewJob:
     )
 
 
+_SHOWN_PARKED = (
+    ("cancellations", "cancellation"),
+    ("upgrades", "order"),
+    ("transfers", "transfer"),
+)
+
+
 def show_parked(db: sa.Connection, job: Job, finish: Finish, now: datetime) -> None:
     """Show in the book too that a cancellation or upgrade waits for staff."""
     if job.acts:
-        for table, name in (("cancellations", "cancellation"), ("upgrades", "order")):
+        for table, name in _SHOWN_PARKED:
             if key := job.parameters.get(name):
                 book.for_staff(db, table, key, finish.reason, now)

@@ -17,6 +17,8 @@ from bridge.billing.model import (
     Cycle,
     Domain,
     Invoice,
+    Move,
+    Moved,
     Product,
     Quote,
     Service,
@@ -151,6 +153,13 @@ class PanelWrites(Protocol):
         self, service_id: int, *, immediate: bool, reason: str
     ) -> None:
         """Put a cancellation request."""
+        ...
+
+    def move_service(self, move: Move) -> Moved:
+        """Let a service pass to another client, once for each key.
+
+        Raises MoveRefused; Reason.NOT_FOUND where the panel cannot do it by itself.
+        """
         ...
 
     def stop_renewal(self, domain_id: int) -> None:

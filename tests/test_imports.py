@@ -69,7 +69,7 @@ LAYERS = [
     Layer(
         "client",
         ("*_client", "whmcs_*"),
-        ("errors", "billing", "panel", "out", "settings"),
+        ("errors", "billing", "panel", "out", "settings", "signing"),
     ),
     Layer("hooks", ("hooks", "hooks.*"), (*_RULES, "phones")),
     Layer(

@@ -6,7 +6,7 @@ import unicodedata
 
 from bridge.billing.model import Client
 from bridge.errors import Reason, RemoteError, Skipped
-from bridge.hooks import Outcome, action
+from bridge.hooks import Outcome, action, transfers
 from bridge.hooks.context import Context
 from bridge.whatsapp.phones import normalise
 
@@ -63,6 +63,9 @@ def answer_message(ctx: Context) -> Outcome:
         return _opt(ctx, number, clients, words or payload, out=True)
     if words in START or payload in START:
         return _opt(ctx, number, clients, words or payload, out=False)
+    text = str(ctx.event.value("text") or "") if ctx.event else ""
+    if (outcome := transfers.take(ctx, number, clients, text)) is not None:
+        return outcome
     if words in CANCEL or payload in CANCEL:
         return _answer(ctx, number, clients, "inbound_how_to_cancel", "cancel")
     return _other(ctx, number, clients)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from bridge.billing.model import Client, PaidCharge
+from bridge.billing.transfers import Form
 from bridge.errors import Later, Parked
 from bridge.events import Event
 from bridge.facts import Facts, language_of
@@ -66,6 +67,38 @@ class Order:
     reason: str | None = None
     native: bool = False
     paid_on: date | None = None
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A change of owner as our book has it; None in what a side did not say yet."""
+
+    id: int
+    key: str
+    service_id: int
+    service: str
+    from_client_id: int
+    to_client_id: int
+    from_name: str
+    to_name: str
+    from_email: str
+    to_email: str
+    from_text: str | None
+    to_text: str | None
+    from_number: str | None
+    to_number: str | None
+    from_message: str | None
+    to_message: str | None
+    from_at: datetime | None
+    to_at: datetime | None
+    expires_at: datetime
+    agreed_at: datetime | None
+    acted_at: datetime | None
+    approved_by: str | None
+    state: str
+    reason: str | None = None
+    checks: list[dict[str, Any]] | None = None
+    moved: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +160,22 @@ class Book(Protocol):
         """Return the clients who had this telephone when we last looked."""
         ...
 
+    def transfer(self, key: str) -> Transfer | None:
+        """Return a change of owner by its key."""
+        ...
+
+    def open_transfer(self, service_id: int) -> Transfer | None:
+        """Return the change of owner of a service that is not over."""
+        ...
+
+    def awaiting(self, client_id: int) -> Transfer | None:
+        """Return the request that waits for a client's own text."""
+        ...
+
+    def begin_transfer(self, key: str) -> bool:
+        """Mark a move as begun; false when it does not stand any more."""
+        ...
+
     def held(self) -> str | None:
         """Return why staff hold every termination back, None when they do not."""
         ...
@@ -172,6 +221,10 @@ class Post(Protocol):
 
     def uses_source(self, source: str) -> set[str]:
         """Return the variables that a text of the map names."""
+        ...
+
+    def forms(self, name: str) -> dict[str, Form]:
+        """Return a text in each language as a form that answers are read by."""
         ...
 
     def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:

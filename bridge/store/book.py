@@ -21,6 +21,7 @@ from bridge.store.tables import (
     jobs,
     marks,
     messages,
+    transfers,
     upgrades,
 )
 
@@ -31,11 +32,16 @@ _TABLES: dict[str, tuple[sa.Table, str]] = {
     "messages": (messages, "key"),
     "marks": (marks, "name"),
     "contacts": (contacts, "number"),
+    "transfers": (transfers, "key"),
 }
 #: How the reason of a job begins that waits because terminations are held back.
 HELD = "terminations are held"
-_STAMPED = ("cancellations", "upgrades")
+_STAMPED = ("cancellations", "upgrades", "transfers")
 _UNPAID = ("ordered", "invoiced")
+_GOING_ON = (
+    *("scheduled", "acting", *_UNPAID, "paid", "applying"),
+    *("agreed", "moving"),
+)
 
 
 def keep(
@@ -302,7 +308,7 @@ def for_staff(
     kept, column = _TABLES[table]
     change = sa.update(kept).where(
         kept.c[column] == key,
-        kept.c.state.in_(("scheduled", "acting", *_UNPAID, "paid", "applying")),
+        kept.c.state.in_(_GOING_ON),
     )
     db.execute(change.values(state="staff", reason=reason, changed_at=now))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -123,10 +123,10 @@ class StoreBook:
         with self._store.read() as db:
             return transfer_of(handover.open_transfer(db, service_id))
 
-    def awaiting(self, client_id: int) -> Transfer | None:
-        """Return the request that waits for a client's own text."""
+    def awaiting(self, emails: Sequence[str]) -> Transfer | None:
+        """Return the request that waits for one with such an e-mail."""
         with self._store.read() as db:
-            return transfer_of(handover.awaiting(db, client_id))
+            return transfer_of(handover.awaiting(db, emails))
 
     def begin_transfer(self, key: str) -> bool:
         """Mark a move as begun; false when it does not stand any more."""

@@ -14,7 +14,7 @@ from bridge.hooks.transferring import fields_of
 from bridge.store import inbox
 from bridge.whatsapp.phones import normalise
 
-STRANGER = "+5491199999999"
+STRANGER = "+5491155551234"
 
 
 def number_of(kit: Kit, name: str) -> str:

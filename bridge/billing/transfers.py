@@ -140,6 +140,12 @@ def _asked(way: dict[str, str], language: str) -> Asked:
     return Asked(way["from_email"], number, way["to_email"], names, language)
 
 
+def emails_in(text: str) -> list[str]:
+    """Return the first e-mails that a text names, folded."""
+    found = _EMAIL.findall(normal(text[:LONGEST]))
+    return [email.casefold().rstrip(".") for email in found[:4]]
+
+
 def nearly(text: str, forms: Mapping[str, Form]) -> str | None:
     """Return where a text that begins as a request stops being one, None for others."""
     plain = normal(text[:LONGEST])

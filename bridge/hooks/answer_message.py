@@ -52,9 +52,12 @@ def answer_message(ctx: Context) -> Outcome:
     Skipped where the sender's number is withheld or nothing is to be answered.
     """
     number = str(ctx.event.value("from") or "") if ctx.event else ""
+    text = str(ctx.event.value("text") or "") if ctx.event else ""
+    if not number and transfers.withheld(ctx, text):
+        return {"from": "", "route": "transfer: the number is withheld"}
     if not number:
         raise Skipped("the sender's number is withheld: there is nobody to answer")
-    words = folded(str(ctx.event.value("text") or "")) if ctx.event else ""
+    words = folded(text)
     payload = folded(str(ctx.event.value("payload") or "")) if ctx.event else ""
     clients = clients_of(ctx, number)
     if len(clients) == 1:
@@ -63,7 +66,6 @@ def answer_message(ctx: Context) -> Outcome:
         return _opt(ctx, number, clients, words or payload, out=True)
     if words in START or payload in START:
         return _opt(ctx, number, clients, words or payload, out=False)
-    text = str(ctx.event.value("text") or "") if ctx.event else ""
     if (outcome := transfers.take(ctx, number, clients, text)) is not None:
         return outcome
     if words in CANCEL or payload in CANCEL:

@@ -168,8 +168,8 @@ class Book(Protocol):
         """Return the change of owner of a service that is not over."""
         ...
 
-    def awaiting(self, client_id: int) -> Transfer | None:
-        """Return the request that waits for a client's own text."""
+    def awaiting(self, emails: Sequence[str]) -> Transfer | None:
+        """Return the request that waits for one with such an e-mail."""
         ...
 
     def begin_transfer(self, key: str) -> bool:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from bridge.billing.model import Client, Service
-from bridge.billing.transfers import Asked, difference, nearly, read
+from bridge.billing.transfers import Asked, difference, emails_in, nearly, read
 from bridge.errors import Reason, RemoteError
 from bridge.facts import View, client_view
 from bridge.hooks import Outcome
@@ -65,8 +65,7 @@ def take(ctx: Context, number: str, clients: list[Client], text: str) -> Outcome
         said = nearly(text, forms)
         if said is None:
             return None
-        client = clients[0] if len(clients) == 1 else None
-        return _unreadable(ctx, number, client, text, said)
+        return _unreadable(ctx, number, clients, text, said)
     row = _standing(ctx, asked.service_id)
     sender = _sender(ctx, number, text, asked, row)
     if not sender.side:
@@ -239,14 +238,33 @@ def _differs(ctx: Context, sender: Sender, row: Transfer, other: str) -> Outcome
 
 
 def _unreadable(
-    ctx: Context, number: str, client: Client | None, text: str, said: str
+    ctx: Context, number: str, clients: list[Client], text: str, said: str
 ) -> Outcome:
     """Answer a text that begins as a request and is none, with where it parts."""
-    sender = Sender(number, text, client, None, "from" if client else "")
-    row = ctx.book.awaiting(client.id) if client else None
+    row = ctx.book.awaiting(emails_in(text))
     if row is not None:
-        return _differs(ctx, sender, row, row.from_text or row.to_text or "")
+        side = "to" if row.from_text else "from"
+        client = ctx.panel.client(getattr(row, f"{side}_client_id"))
+        if number_of(ctx, client) == number:
+            sender = Sender(number, text, client, client, side)
+            return _differs(ctx, sender, row, row.from_text or row.to_text or "")
+    known = clients[0] if len(clients) == 1 else None
+    sender = Sender(number, text, known, None, "from" if known else "")
     return _answer(ctx, sender, "unclear", said=said)
+
+
+def withheld(ctx: Context, text: str) -> bool:
+    """Leave staff a line where somebody without a number asks for a change of owner."""
+    if read(text, ctx.post.forms(REQUEST)) is None:
+        return False
+    ctx.later(
+        "log_activity",
+        key=f"{ctx.key}/staff",
+        text="[bridge] Somebody whose number WhatsApp withholds asked for a change of "
+        f"owner. It does not count: see event {ctx.event.id if ctx.event else '-'}.",
+        raw=True,
+    )
+    return True
 
 
 def _shared(ctx: Context, sender: Sender, asked: Asked) -> Outcome:

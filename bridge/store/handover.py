@@ -29,13 +29,16 @@ def open_transfer(db: sa.Connection, service_id: int) -> Any:
     return db.execute(query).first()
 
 
-def awaiting(db: sa.Connection, client_id: int) -> Any:
-    """Return the newest request that waits for a client's own text, or None."""
+def awaiting(db: sa.Connection, emails: Sequence[str]) -> Any:
+    """Return the newest request that waits for the text of one with such an e-mail."""
     silent = sa.or_(
-        sa.and_(
-            transfers.c.from_client_id == client_id, transfers.c.from_text.is_(None)
-        ),
-        sa.and_(transfers.c.to_client_id == client_id, transfers.c.to_text.is_(None)),
+        *(
+            sa.and_(
+                sa.func.lower(transfers.c[f"{side}_email"]).in_(emails),
+                transfers.c[f"{side}_text"].is_(None),
+            )
+            for side in ("from", "to")
+        )
     )
     query = sa.select(transfers).where(among(transfers.c.state, "proposed"), silent)
     return db.execute(query.order_by(transfers.c.id.desc()).limit(1)).first()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from bridge.billing.model import PaidCharge
-from bridge.billing.transfers import Form
 from bridge.errors import Later
 from bridge.events import Event
 from bridge.facts import Amount, invoice_url
@@ -23,12 +22,9 @@ from bridge.hooks.context import (
     Transfer,
 )
 from bridge.hooks.send_alert import PASSWORDS
-from bridge.messages import Rendered, Texts
-from bridge.placeholders import split
 from bridge.policies import Company
 from bridge.store import Store, book, handover, inbox, outbox, talk
 from bridge.store.outbox import Finish, Job, NewJob
-from bridge.whatsapp import Message, Provider, Receipt
 
 #: A password change that two hookpoints tell of lies within so much time.
 _ONE_CHANGE = timedelta(minutes=10)
@@ -279,81 +275,6 @@ def upgrade_fields(row: Order, company: Company) -> dict[str, Any]:
         "invoice_id": invoice,
         "invoice_url": invoice_url(company, invoice) if invoice else "",
     }
-
-
-class StorePost:
-    """`Post` over the texts and a provider. Remembers what it sent."""
-
-    def __init__(
-        self,
-        texts: Texts,
-        deliver: Callable[[Message], Receipt],
-        provider: Provider,
-        event_id: str,
-        known: Mapping[str, Any] | None = None,
-    ) -> None:
-        self._texts = texts
-        self._deliver = deliver
-        self._provider = provider
-        self._event_id = event_id
-        self._known = known or {}
-        self.sent: list[dict[str, Any]] = []
-
-    def render(
-        self, name: str, language: str, variables: Mapping[str, Any]
-    ) -> Rendered:
-        """Return the finished text. Raises TextError."""
-        return self._texts.render(name, language, variables)
-
-    def render_source(
-        self, source: str, language: str, variables: Mapping[str, Any]
-    ) -> str:
-        """Return a text that stands in the map itself, finished."""
-        return self._texts.render_source(source, language, variables)
-
-    def uses(self, name: str) -> set[str]:
-        """Return the variables that a text names."""
-        return {variable for variable, _ in self._texts.uses(name)}
-
-    def uses_source(self, source: str) -> set[str]:
-        """Return the variables that a text of the map names."""
-        parts, _ = split(source)
-        return {part.variable for part in parts if not isinstance(part, str)}
-
-    def forms(self, name: str) -> dict[str, Form]:
-        """Return a text in each language as a form that answers are read by."""
-        return self._texts.forms(name, self._known)
-
-    def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
-        """Send it and return the state the provider confirmed. Raises SendError."""
-        message = Message(
-            to=to,
-            text=text.text,
-            language=text.language,
-            name=text.name,
-            tag=key,
-            event=self._event_id,
-            category=text.category,
-            values=text.values,
-            button=text.button,
-        )
-        receipt = self._deliver(message)
-        state = receipt.states[-1].value if receipt.states else "dry run"
-        self.sent.append(
-            {
-                "key": key,
-                "client_id": client_id,
-                "name": text.name,
-                "language": text.language,
-                "to": to,
-                "text": message.whole,
-                "provider": self._provider.name,
-                "provider_id": receipt.id,
-                "state": state,
-                "states": [one.value for one in receipt.states],
-            }
-        )
-        return state
 
 
 def keep(

@@ -73,6 +73,10 @@ class PanelReads(Protocol):
         """Return all domains of a client."""
         ...
 
+    def domains_named(self, name: str) -> list[Domain]:
+        """Return the domains of that name: one, or several where some are old."""
+        ...
+
     def quote(self, quote_id: int) -> Quote:
         """Return a quote."""
         ...

@@ -19,9 +19,10 @@ from bridge.facts import Facts, View, company_view
 from bridge.hookmap import HookMap, LiveMap
 from bridge.hooks.context import Context
 from bridge.hooks.transferring import transfer_fields
-from bridge.ledger import StoreBook, StorePost, cancellation_fields, upgrade_fields
+from bridge.ledger import StoreBook, cancellation_fields, upgrade_fields
 from bridge.metrics import Metrics
 from bridge.panel import Panel
+from bridge.posting import StorePost
 from bridge.sandbox import Expression, compile_when
 from bridge.store import Store, inbox, outbox, reports
 from bridge.store.outbox import Finish, Job, NewJob

@@ -97,6 +97,7 @@ LAYERS = [
             "reconcile",
             "preparing",
             "ledger",
+            "posting",
             "watching",
             "breaker",
         ),

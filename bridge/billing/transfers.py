@@ -251,25 +251,28 @@ def _reached(form: Form, text: str) -> int:
     parts = _flat(form)
     for place, part in enumerate(parts):
         if isinstance(part, str):
-            if not text.startswith(part, reached):
-                same = 0
-                for a, b in zip(part, text[reached:], strict=False):
-                    if a != b:
-                        break
-                    same += 1
+            same = _alike(part, text, reached)
+            if same < len(part):
                 return reached + same
             reached += len(part)
             continue
         after = parts[place + 1] if place + 1 < len(parts) else ""
-        ends = [
-            end
-            for end in _ends(part, text, reached)
-            if not isinstance(after, str) or text.startswith(after, end)
-        ]
+        fixed = after if isinstance(after, str) else ""
+        every = list(_ends(part, text, reached))
+        ends = [end for end in every if text.startswith(fixed, end)]
         if not ends:
-            return reached
+            whole = max(every, default=reached) if part.name in NEEDED else reached
+            return whole + _alike(fixed, text, whole)
         reached = min(ends)
     return reached
+
+
+def _alike(part: str, text: str, start: int) -> int:
+    """Return how many characters of *part* stand in the text at *start*."""
+    for same, character in enumerate(part):
+        if text[start + same : start + same + 1] != character:
+            return same
+    return len(part)
 
 
 @dataclass(frozen=True)

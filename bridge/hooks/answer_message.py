@@ -6,7 +6,7 @@ import unicodedata
 
 from bridge.billing.model import Client
 from bridge.errors import Reason, RemoteError, Skipped
-from bridge.hooks import Outcome, action, transfers
+from bridge.hooks import Outcome, action, self_service, transfers
 from bridge.hooks.context import Context
 from bridge.whatsapp.phones import normalise
 
@@ -68,6 +68,10 @@ def answer_message(ctx: Context) -> Outcome:
         return _opt(ctx, number, clients, words or payload, out=False)
     if (outcome := transfers.take(ctx, number, clients, text)) is not None:
         return outcome
+    if len(clients) == 1:
+        told = self_service.answer(ctx, number, clients[0], words or payload)
+        if told is not None:
+            return told
     if words in CANCEL or payload in CANCEL:
         return _answer(ctx, number, clients, "inbound_how_to_cancel", "cancel")
     return _other(ctx, number, clients)

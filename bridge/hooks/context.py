@@ -13,7 +13,7 @@ from bridge.billing.model import Client, PaidCharge
 from bridge.billing.transfers import Form
 from bridge.errors import Later, Parked
 from bridge.events import Event
-from bridge.facts import Facts, language_of
+from bridge.facts import Amount, Facts, language_of
 from bridge.panel import Panel
 from bridge.policies import Company, Policies
 
@@ -221,6 +221,14 @@ class Post(Protocol):
 
     def uses_source(self, source: str) -> set[str]:
         """Return the variables that a text of the map names."""
+        ...
+
+    def day(self, day: date, language: str) -> str:
+        """Return a day as people write it."""
+        ...
+
+    def money(self, amount: Amount, language: str) -> str:
+        """Return an amount as people write it."""
         ...
 
     def forms(self, name: str) -> dict[str, Form]:

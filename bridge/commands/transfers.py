@@ -261,7 +261,7 @@ def link(service: int, email: str, lang: str | None, as_json: bool) -> None:
     logs.configure("error")
     bridge = wiring.build(settings)
     try:
-        text, language = _typed(bridge, service, email, lang)
+        text, language = typed(bridge, service, email, lang)
         number = bridge.map.current.company.whatsapp
     finally:
         bridge.close()
@@ -276,9 +276,13 @@ def link(service: int, email: str, lang: str | None, as_json: bool) -> None:
     return None
 
 
-def _typed(
+def typed(
     bridge: Any, service_id: int, email: str, lang: str | None
 ) -> tuple[str, str]:
+    """Return the text that both sides send, and its language.
+
+    Raises ClickException where there is no such service or client.
+    """
     panel, hookmap = bridge.bench.panel, bridge.map.current
     try:
         service = panel.service(service_id)

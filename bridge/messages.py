@@ -134,6 +134,15 @@ class Texts:
                 )
         return found
 
+    def typed(self, name: str, known: Mapping[str, Any]) -> dict[str, str]:
+        """Return a text in each language with gaps as `{name}`, for others to fill."""
+        return {
+            language: "".join(
+                part if isinstance(part, str) else f"{{{part.name}}}" for part in form
+            )
+            for language, form in self.forms(name, known).items()
+        }
+
     def uses(self, name: str) -> set[tuple[str, str]]:
         """Return the (variable, field) pairs of a text, over all languages."""
         texts = (text for (known, _), text in self._texts.items() if known == name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from bridge.billing.money import decimal_text
 from bridge.billing.upgrades import UpgradeQuote, quote
 from bridge.commands.shared import show, who
 from bridge.errors import Reason, RemoteError
+from bridge.facts import invoice_url
 from bridge.gather import upgrade_case
 from bridge.hooks.invoice_upgrade import order_id, order_values
 from bridge.ledger import StoreBook
@@ -183,6 +185,9 @@ def _tell(found: UpgradeQuote, sentence: str, as_json: bool) -> None:
         return None
     for line in found.lines:
         click.echo(f"{line.amount:>14,.4f}  {line.label}  ({line.source})")
+    exact = sum((line.amount for line in found.lines), Decimal(0))
+    if found.charge is not None and exact != found.charge:
+        click.echo(f"{exact:>14,.4f}  the difference, rounded once, half up, to:")
     click.echo(f"{money:>14}  {found.currency} to pay ({found.basis} basis)")
     click.echo(f"Renews at {found.recurring} {found.currency}, due {found.due_date}.")
     return None
@@ -219,6 +224,8 @@ def _order(bridge: Any, found: UpgradeQuote, service: Service, as_json: bool) ->
         _step(bridge, f"upgrade:{id}/{step}", now)
     with bridge.store.read() as db:
         row = book.order(db, id)
+    company = bridge.map.current.company
+    address = invoice_url(company, row.invoice_id) if row.invoice_id else None
     if as_json:
         return show(
             {
@@ -228,9 +235,12 @@ def _order(bridge: Any, found: UpgradeQuote, service: Service, as_json: bool) ->
                 "charge": decimal_text(row.charge, row.currency),
                 "currency": row.currency,
                 "reason": row.reason,
+                "invoice_url": address,
             }
         )
     click.echo(f"order {id}: {row.state}, invoice {row.invoice_id or 'none'}")
+    if address:
+        click.echo(f"The client pays it at {address}")
     if row.reason:
         click.echo(row.reason)
     return None

@@ -7,6 +7,7 @@ text, while everything held; and then at most once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from conftest import Kit
 from conversing import request as link
 from conversing import write
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from looking import rows
 
@@ -22,12 +23,14 @@ from bridge.store import tables
 
 ANA, BRUNO, GABRIELA = 1, 2, 7
 HOURS = 72
-KINDS = ("same", "other", "extra")
-WHO = ("Ana", "Gabriela", "Bruno", "stranger")
+KINDS = ("same", "same", "english", "other", "extra")
+WHO = ("Ana", "Ana", "Gabriela", "Gabriela", "Bruno", "stranger")
 CHANGES = ("suspend", "unsuspend", "unverify", "verify", "owe", "settle")
 
 says = st.tuples(st.just("says"), st.sampled_from(WHO), st.sampled_from(KINDS))
-waits = st.tuples(st.just("waits"), st.sampled_from((1, 30, 80)), st.just(""))
+waits = st.tuples(
+    st.sampled_from(("waits", "sleeps")), st.sampled_from((1, 30, 80)), st.just("")
+)
 changes = st.tuples(st.just("changes"), st.sampled_from(CHANGES), st.just(""))
 faults = st.tuples(
     st.just("fault"),
@@ -87,9 +90,13 @@ def play(kit: Kit, model: Model, step: Any, links: dict[str, str]) -> None:
     """Do one step on both."""
     verb, what, more = step
     if verb == "says":
-        text = links["other" if more == "other" else "same"]
+        text = links.get(more, links["same"])
         write(kit, what, f"{text} Y el 11 también." if more == "extra" else text)
         model.hears(what, more)
+    elif verb == "sleeps":  # the bridge is off: what is due runs with the next step
+        model.now += what
+        kit.clock.advance(timedelta(hours=what))
+        return
     elif verb == "waits":
         model.now += what
         kit.advance(hours=what)
@@ -130,13 +137,21 @@ def anew(kit: Kit) -> Callable[[], Kit]:
 
 
 @pytest.mark.store("sqlite")
-@settings(max_examples=60)
+@settings(max_examples=150)
+@example(
+    steps=[("says", "Ana", "same"), ("sleeps", 80, ""), ("says", "Gabriela", "same")]
+)
+@example(steps=[("says", "Ana", "same"), ("says", "Gabriela", "english")])
 @given(steps=STEPS)
 def test_a_service_moves_only_if_both_agreed_and_at_most_once(
     steps: list[Any], anew: Callable[[], Kit]
 ) -> None:
     kit, model = anew(), Model()
-    links = {"same": link(kit), "other": link(kit, service=11)}
+    links = {
+        "same": link(kit),
+        "other": link(kit, service=11),
+        "english": link(kit, language="en"),
+    }
 
     for step in steps:
         was = kit.world.services[1].clientid
@@ -155,6 +170,6 @@ def test_a_service_moves_only_if_both_agreed_and_at_most_once(
     assert moves == (kit.world.services[1].clientid == GABRIELA)
     assert len(done) == moves
     assert moves == 0 or model.may_move
-    if {verb for verb, *_ in steps} <= {"says", "waits"}:
+    if {verb for verb, *_ in steps} <= {"says", "waits", "sleeps"}:
         assert moves == model.may_move
     assert kit.panel.refused == []

@@ -16,10 +16,10 @@ from bridge.commands import running
 from bridge.errors import ErrorClass, RemoteError, SendError
 from bridge.store import outbox
 from bridge.transport import Call, Transport
-from bridge.whatsapp import Message, Receipt, State
+from bridge.whatsapp import Message, Provider, Receipt, State
 
 
-class StubProvider:
+class StubProvider(Provider):
     """Posts a message the way a hosted provider is posted to."""
 
     name = "stub"

@@ -13,7 +13,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from bridge import intake
+from bridge import callbacks, intake
+from bridge.callbacks import Ear
 from bridge.errors import StoreUnavailable
 from bridge.intake import Door, problem
 from bridge.preparing import Bench
@@ -35,15 +36,20 @@ class Health:
     warnings: Callable[[], list[str]] = lambda: []
 
 
-def create_app(door: Door, health: Health, *, trusted_proxies: int = 0) -> Flask:
+def create_app(
+    door: Door, ear: Ear, health: Health, *, trusted_proxies: int = 0
+) -> Flask:
     """Build the application around a bridge that is wired already."""
     app = Flask("bridge", static_folder=None)
     app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # a method like any other: 405
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False  # a delivery is never sent elsewhere
     app.extensions["door"] = door
+    app.extensions["ear"] = ear
     app.extensions["health"] = health
     app.register_blueprint(intake.blueprint)
+    app.register_blueprint(callbacks.blueprint)
     app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Exception, _unforeseen)

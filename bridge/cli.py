@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -37,7 +38,8 @@ COMMANDS = {
     "transfers": ("transfers", "Changes of owner, with the evidence."),
     "domains": ("domains", "Leave a domain unrenewed."),
     "reconcile": ("cancellations", "Compare with the panel, and mend."),
-    "notify": ("doctor", "Send one test message."),
+    "templates": ("templates", "The provider's templates against our texts."),
+    "notify": ("notifying", "Send one test message."),
 }
 
 
@@ -89,33 +91,63 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run a command; errors on purpose become sentences and an exit status."""
+    _open_streams()
     try:
         status = cli(args=args, standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("Stopped. Nothing that was begun is lost.", err=True)
-        sys.exit(1)
+        sys.stdout.flush()
+    except OSError as error:
+        status = _system(error)
+    except (KeyboardInterrupt, click.exceptions.Abort) as error:
+        click.echo("Stopped.", err=True)
+        status = 130 if _interrupted(error) else 1
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
-    except ConfigError as error:
+        status = error.exit_code
+    except BridgeError as error:
+        status = _on_purpose(error)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _open_streams() -> None:
+    """Let output that was closed go nowhere, and no file opened later take its place.
+
+    Opened in order: each takes the lowest number that is free, its stream's own.
+    """
+    for name, how in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, how, encoding="utf-8"))  # noqa: SIM115
+
+
+def _interrupted(error: BaseException) -> bool:
+    """Tell Ctrl-C from a question that was answered with no."""
+    causes = (error, error.__cause__, error.__context__)
+    return any(isinstance(one, KeyboardInterrupt) for one in causes)
+
+
+def _system(error: OSError) -> int:
+    """Say what the system refused; a reader that went away is no failure."""
+    broken = isinstance(error, BrokenPipeError)
+    if not broken:
+        why = error.strerror or type(error).__name__
+        place = error.filename or "the output cannot be written"
+        click.echo(f"{place}: {why}", err=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What stands in the buffer is written at exit again: let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0 if broken else 1
+
+
+def _on_purpose(error: BridgeError) -> int:
+    if isinstance(error, ConfigError):
         for problem in error.problems:
             click.echo(str(problem), err=True)
         count = len(error.problems)
         click.echo(f"{count} problem{'s' if count != 1 else ''}.", err=True)
-        sys.exit(3)
-    except (StoreUnusable, StoreUnavailable) as error:
+        return 3
+    if isinstance(error, StoreUnusable | StoreUnavailable):
         click.echo(f"The store cannot be used: {error}", err=True)
-        sys.exit(3)
-    except RemoteError as error:
-        click.echo(str(error), err=True)
-        sys.exit(4)
-    except BridgeError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
-    except KeyboardInterrupt:
-        click.echo("Stopped. Nothing that was begun is lost.", err=True)
-        sys.exit(130)
-    sys.exit(status if isinstance(status, int) else 0)
+        return 3
+    click.echo(str(error), err=True)
+    return 4 if isinstance(error, RemoteError) else 1

@@ -157,20 +157,8 @@ def end_job(order_id: str, event_id: str | None, now: datetime) -> NewJob:
     )
 
 
-def _upgraded(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
-    return [
-        NewJob(
-            key=f"{event.id}/record-upgrade",
-            event_id=event.id,
-            action="record_upgrade",
-            rule="upgrade",
-            run_at=now,
-        )
-    ]
-
-
 def _written(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
-    """Answer what somebody wrote to us; only WhatsApp's own door brings such events."""
+    """Return the job that answers a message; a hook of that name is no message."""
     if event.panel != "whatsapp":
         return []
     return [
@@ -181,6 +169,33 @@ def _written(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
             rule="whatsapp",
             run_at=now,
             urgent=True,
+        )
+    ]
+
+
+def _phone(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
+    """Return the job that looks at a client's telephone anew, where that is of use."""
+    if book.marked(db, "phones") is None:
+        return []
+    return [
+        NewJob(
+            key=f"{event.id}/index-phone",
+            event_id=event.id,
+            action="index_phone",
+            rule="whatsapp",
+            run_at=now,
+        )
+    ]
+
+
+def _upgraded(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
+    return [
+        NewJob(
+            key=f"{event.id}/record-upgrade",
+            event_id=event.id,
+            action="record_upgrade",
+            rule="upgrade",
+            run_at=now,
         )
     ]
 
@@ -207,6 +222,8 @@ def _unrenewed(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
 _OWN: dict[str, Callable[[sa.Connection, Event, datetime], list[NewJob]]] = {
     "WhatsAppMessage": _written,
     "DomainStopRenewal": _unrenewed,
+    "ClientAdd": _phone,
+    "ClientEdit": _phone,
     "InvoicePaid": _paid,
     "InvoiceCancelled": _cancelled,
     "AfterProductUpgrade": _upgraded,

@@ -1,13 +1,47 @@
-"""Reads named values of the environment, and remembers what is wrong with each."""
+"""The environment and .env, read one name after the other, all mistakes kept."""
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import os
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bridge.errors import Problem
+from dotenv import dotenv_values
+
+from bridge import regular
+from bridge.errors import ConfigError, Problem
+
+#: Largest `.env` and file of one setting that are read, in bytes.
+_LARGEST = 64 * 1024
+
+
+def read_environment(directory: Path | None = None) -> dict[str, str]:
+    """Return the environment over the `.env` of *directory* (the current one).
+
+    Raises ConfigError where that file cannot be read.
+    """
+    path = (directory or Path.cwd()) / ".env"
+    try:
+        found = dotenv_values(stream=StringIO(_read_text(path)))
+    except FileNotFoundError:
+        found = {}
+    except (OSError, UnicodeDecodeError) as error:
+        problem = Problem("environment", 0, 0, f"{path}: {plain(error)}")
+        raise ConfigError([problem]) from error
+    merged = {name: value for name, value in found.items() if value is not None}
+    merged.update(os.environ)
+    return merged
+
+
+def _read_text(path: Path) -> str:
+    raw = regular.read(path, _LARGEST)
+    if len(raw) > _LARGEST:
+        raise OSError(errno.EFBIG, f"larger than {_LARGEST // 1024} KiB")
+    return raw.decode("utf-8")
 
 
 class Reader:
@@ -18,19 +52,22 @@ class Reader:
         self.problems: list[Problem] = []
 
     def wrong(self, name: str, what: str) -> None:
+        """Note what is wrong with a setting."""
         self.problems.append(Problem("environment", 0, 0, f"{name}: {what}"))
 
     def text(self, name: str, default: str = "") -> str:
+        """Return a text, from its file where NAME_FILE names one."""
         value = self.environ.get(name, "").strip()
         path = self.environ.get(f"{name}_FILE")
         if not value and path:
             try:
-                value = Path(path).read_text(encoding="utf-8").strip()
+                value = _read_text(Path(path)).strip()
             except (OSError, UnicodeDecodeError) as error:
                 self.wrong(f"{name}_FILE", f"cannot read {path}: {plain(error)}")
         return value or default
 
     def needed(self, name: str, need: bool, what: str) -> str:
+        """Return a text that must be there when *need*."""
         known = len(self.problems)
         value = self.text(name)
         if need and not value and len(self.problems) == known:
@@ -40,6 +77,7 @@ class Reader:
         return value
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
+        """Return a whole number between two others."""
         value = self.text(name)
         if not value:
             return default
@@ -50,6 +88,7 @@ class Reader:
         return int(value)
 
     def seconds(self, name: str, default: float) -> float:
+        """Return a number of seconds, 300 at most."""
         value = self.text(name)
         try:
             found = float(value) if value else default
@@ -61,6 +100,7 @@ class Reader:
         return found
 
     def flag(self, name: str, default: bool) -> bool:
+        """Return a yes or no."""
         value = self.text(name).casefold()
         if value in ("1", "true", "yes", "on", "sí", "si"):
             return True
@@ -71,6 +111,7 @@ class Reader:
         return default
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        """Return one of some words."""
         value = self.text(name) or default
         if value not in allowed:
             self.wrong(name, f'"{value}" is none of {", ".join(allowed)}')
@@ -78,6 +119,7 @@ class Reader:
         return value
 
     def address(self, name: str, need: bool, what: str) -> str:
+        """Return an outside address without its last slash."""
         value = self.needed(name, need, what).rstrip("/")
         if value and (problem := wrong_address(value)):
             self.wrong(name, problem)

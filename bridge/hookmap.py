@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bridge import regular
 from bridge.errors import ConfigError, Problem
 from bridge.mapeditor import json_schema
 from bridge.mapread import DecisionRule, MapReader, Rule, Step
@@ -29,7 +30,7 @@ from bridge.messages import ENGINE_RESULTS, ENGINE_TEXTS, Texts
 from bridge.policies import Company, Policies
 from bridge.sandbox import meant
 from bridge.textfiles import name_mistakes, read_all
-from bridge.yamlfile import Document, parse, read_text, shown
+from bridge.yamlfile import SIZE_LIMIT, Document, parse, read_text, shown
 
 __all__ = [
     "DecisionRule",
@@ -83,16 +84,23 @@ def _read(config_dir: Path, file: Path) -> tuple[HookMap | None, list[Problem]]:
     found: HookMap | None = None
     try:
         source = read_text(file)
-        document = parse(source, shown(file))
+        document = parse(source, shown(file), lenient=True)
     except ConfigError as error:
-        problems += error.problems
+        problems += [_and_no_further(problem) for problem in error.problems]
     else:
         digest = hashlib.sha256(f"{reading.version}\0{source}".encode()).hexdigest()
+        problems += document.problems
         found = _build(document, texts, digest[:12], problems)
     problems.sort()
     if found is None or any(problem.level == "error" for problem in problems):
         return None, problems
     return replace(found, warnings=tuple(problems)), problems
+
+
+def _and_no_further(problem: Problem) -> Problem:
+    if ": not YAML" not in f": {problem.what}":
+        return problem
+    return replace(problem, what=f"{problem.what}; what follows is not checked")
 
 
 def _build(
@@ -224,9 +232,9 @@ class LiveMap:
         texts = sorted((self._directory / "messages").glob("*/*.txt"))
         for path in (self._directory / "hooks.yaml", *texts):
             try:
-                content = path.read_bytes()
+                content = regular.read(path, SIZE_LIMIT)
             except OSError as error:
-                content = type(error).__name__.encode()
+                content = f"{type(error).__name__} {error.errno}".encode()
             head = f"\0{path}\0{len(content)}\0"
             digest.update(head.encode("utf-8", "surrogateescape") + content)
         return digest.hexdigest()

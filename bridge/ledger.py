@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bridge.billing.model import PaidCharge
-from bridge.errors import Later
+from bridge.errors import Later, Skipped
 from bridge.events import Event
 from bridge.facts import Amount, invoice_url
 from bridge.hooks import actions
@@ -19,11 +19,12 @@ from bridge.hooks.context import (
     Order,
     Person,
     Reserved,
+    Sent,
     Transfer,
 )
 from bridge.hooks.send_alert import PASSWORDS
 from bridge.policies import Company
-from bridge.store import Store, book, handover, inbox, outbox, talk
+from bridge.store import Store, book, handover, inbox, outbox, reports, talk
 from bridge.store.outbox import Finish, Job, NewJob
 
 #: A password change that two hookpoints tell of lies within so much time.
@@ -128,6 +129,26 @@ class StoreBook:
         """Mark a move as begun; false when it does not stand any more."""
         return self._store.write(lambda db: handover.begin(db, key, self._now))
 
+    def sent(self, key: str, provider_id: str) -> Sent | None:
+        """Return a message that went out, by our key or the provider's id."""
+        with self._store.read() as db:
+            row = talk.message(db, key=key, provider_id=provider_id)
+            job = outbox.get(db, row.job_key) if row is not None else None
+        if row is None or job is None:
+            return None
+        root, _, _ = row.job_key.partition("/again:")
+        return Sent(
+            key=row.key,
+            root=root,
+            client_id=row.client_id,
+            to=row.to,
+            name=row.name,
+            action=job.action,
+            event_id=job.event_id,
+            parameters=job.parameters,
+            again=int(job.parameters.get("again", 0)),
+        )
+
     def held(self) -> str | None:
         """Return why terminations are held back, None when they are not."""
         with self._store.read() as db:
@@ -174,12 +195,19 @@ class StoreBook:
         if number is None:
             return None
         with self._store.read() as db:
-            recording = outbox.state_of(db, f"{event.id}/record-upgrade")
+            jobs = reports.jobs_of(db, [event.id])[event.id]
             row = order_of(book.order(db, f"native:{number}"))
-        if row is None and recording in ("waiting", "running"):
-            again = self._now + timedelta(seconds=5)
-            raise Later(f"upgrade {number} is not recorded yet", again)
-        return None if row is None else upgrade_fields(row, self._company)
+        if row is not None:
+            return upgrade_fields(row, self._company)
+        for job in jobs:
+            if job.key != f"{event.id}/record-upgrade":
+                continue
+            if job.state in ("waiting", "running"):
+                again = self._now + timedelta(seconds=5)
+                raise Later(f"upgrade {number} is not recorded yet", again)
+            if job.reason:
+                raise Skipped(job.reason)
+        return None
 
 
 def _reserved(
@@ -320,7 +348,7 @@ def _new_job(entry: dict[str, Any], parent: Job) -> NewJob:
         parameters["urgent"] = True
     return NewJob(
         key=entry["key"],
-        event_id=parent.event_id,
+        event_id=entry["event_id"] or parent.event_id,
         action=entry["action"],
         rule=parent.rule,
         run_at=entry["run_at"],

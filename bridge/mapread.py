@@ -20,7 +20,8 @@ from bridge.messages import Texts
 from bridge.placeholders import Placeholder, split
 from bridge.sandbox import SOURCE_LIMIT, Expression, MistakeError, compile_when, meant
 from bridge.textfiles import event_fields, name_mistakes, placeholder_mistakes
-from bridge.yamlfile import Document, Place
+from bridge.yamlfile import Document
+from bridge.yamlpass import Place
 
 #: Keys of a rule that are not parameters of its action.
 RULE_KEYS = ("name", "when", "do", "then")
@@ -28,6 +29,9 @@ RULE_KEYS = ("name", "when", "do", "then")
 MESSAGE, INLINE = "message", ("text", "subject")
 #: How many steps may follow each other, and stand in one `then`.
 STEPS_DEEP, STEPS_WIDE = 5, 20
+
+#: Actions that do nothing without a service of the event's.
+NEEDS_SERVICE = ("schedule_cancellation", "terminate_service")
 
 _RULE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -174,6 +178,7 @@ class MapReader:
         if action is not None:
             parameters = self._parameters(place, given, action, keys)
             self._texts(place, given, action, scope)
+            self._needs(place, action, scope)
         result = frozenset(action.result) if action else frozenset()
         after = Scope(scope.hookpoint, scope.reaches, scope.fields, result)
         then: tuple[Step, ...] = ()
@@ -260,6 +265,12 @@ class MapReader:
         for key in INLINE:
             if key in action.parameters and isinstance(given.get(key), str):
                 self._inline((*place, key), given[key], scope)
+
+    def _needs(self, place: Place, action: Registered, scope: Scope) -> None:
+        there = scope.reaches is None or "service" in scope.reaches
+        if action.name in NEEDS_SERVICE and not there:
+            what = f"{scope.hookpoint} leads to no service: nothing for {action.name}"
+            self._add((*place, "do"), what)
 
     def _inline(self, place: Place, source: str, scope: Scope) -> None:
         if len(source) > SOURCE_LIMIT:

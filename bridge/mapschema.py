@@ -6,6 +6,7 @@ from them. Kinds are exact: a text is never taken for a number or a yes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import time
 from functools import cache
@@ -25,8 +26,10 @@ from bridge.policies import (
     TransferPolicy,
     UpgradePolicy,
 )
-from bridge.yamlfile import Document, Place
+from bridge.yamlfile import Document
+from bridge.yamlpass import Place
 
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):(?!\s)")
 _HOUR = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 
@@ -96,12 +99,28 @@ class Alerts(Schema):
     group_after = Whole(validate=_between(1, 100))
 
 
+def _contact(value: str) -> None:
+    """Refuse an address that a client must not be sent to; plain words are fine."""
+    found = _SCHEME.match(value)
+    scheme = found[1].casefold() if found else ""
+    if scheme in ("http", "https"):
+        _address(value)
+    elif scheme not in ("", "mailto", "tel"):
+        what = f'must begin with "https://", "mailto:" or "tel:": {said(value)}'
+        raise ValidationError(what)
+
+
 class Upgrades(Schema):
     """`policies.upgrades`"""
 
     charge = Words(validate=_one_of("difference"))
     paid_basis = Words(validate=_one_of("invoice", "recurring"))
-    contact = Words(validate=validate.Length(max=200, error="at most 200 characters"))
+    contact = Words(
+        validate=[
+            validate.Length(max=200, error="at most 200 characters"),
+            _contact,
+        ]
+    )
     paths = fields.Dict(keys=_id(), values=fields.List(_id()))
     ladders = fields.List(
         fields.List(
@@ -127,6 +146,14 @@ class Cancellations(Schema):
         Whole(validate=_between(1, 90)),
         validate=validate.Length(max=10, error="at most 10 reminders"),
     )
+
+    @validates_schema
+    def _each_day_once(self, data: Mapping[str, Any], **_: Any) -> None:
+        days = data.get("remind_days", [])
+        twice = sorted({day for day in days if days.count(day) > 1})
+        if twice:
+            raise ValidationError(f"{twice[0]} stands twice", "remind_days")
+
     max_terminations_per_hour = Whole(validate=_between(1, 500))
     max_terminations_per_day = Whole(validate=_between(1, 2000))
 

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 
 from bridge.sandbox import cut, meant
-from bridge.yamlfile import Place
+from bridge.yamlpass import Place
 
 #: An action's or section's fault: where below it, and what.
 Fault = tuple[Place, str]

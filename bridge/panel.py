@@ -61,6 +61,10 @@ class PanelReads(Protocol):
         """Return an invoice with its lines."""
         ...
 
+    def client_ids(self, start: int, limit: int) -> tuple[list[int], int]:
+        """Return some clients' ids from place *start* on, and how many there are."""
+        ...
+
     def invoices(self, client_id: int, status: str = "") -> list[Invoice]:
         """Return a client's invoices, newest first, without lines."""
         ...
@@ -174,6 +178,10 @@ class PanelWrites(Protocol):
         self, *, department: int, subject: str, message: str, client_id: int | None
     ) -> str:
         """Open a ticket and return its number."""
+        ...
+
+    def send_email(self, client_id: int, subject: str, text: str) -> None:
+        """Send a client an e-mail through the panel."""
         ...
 
     def note(self, client_id: int, text: str) -> None:

@@ -92,6 +92,7 @@ class StorePost:
                 "provider_id": receipt.id,
                 "state": state,
                 "states": [one.value for one in receipt.states],
+                "form": receipt.detail.get("form", "free"),
             }
         )
         return state

@@ -13,7 +13,7 @@ import structlog
 
 from bridge.billing.model import CancellationRequest
 from bridge.breaker import Breaker
-from bridge.errors import ErrorClass, Reason, RemoteError, SendError, Skipped
+from bridge.errors import Skipped
 from bridge.events import Event
 from bridge.facts import Facts, View, company_view
 from bridge.hookmap import HookMap, LiveMap
@@ -24,6 +24,7 @@ from bridge.metrics import Metrics
 from bridge.panel import Panel
 from bridge.posting import StorePost
 from bridge.sandbox import Expression, compile_when
+from bridge.sending import Sending
 from bridge.store import Store, inbox, outbox, reports
 from bridge.store.outbox import Finish, Job, NewJob
 from bridge.watching import Shared, watch
@@ -61,13 +62,25 @@ class Bench:
     metrics: Metrics = field(default_factory=Metrics)
     slow_down: Callable[[], None] = lambda: None
     panel_circuit: Breaker = field(init=False)
-    provider_circuit: Breaker = field(init=False)
+    sending: Sending = field(init=False)
     _requests: Shared[list[CancellationRequest]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.panel_circuit = Breaker(self.panel_name, self.now)
-        self.provider_circuit = Breaker(self.provider.name, self.now)
+        self.sending = Sending(
+            self.store,
+            lambda: self.provider,
+            self.now,
+            self.metrics,
+            self.language,
+            self.slow_down,
+        )
         self._requests = Shared(lambda: self.panel.cancellation_requests())
+
+    @property
+    def provider_circuit(self) -> Breaker:
+        """The circuit towards the provider."""
+        return self.sending.circuit
 
     def anything_due(self) -> bool:
         """Look, without writing, whether there is an event or job to take."""
@@ -126,7 +139,8 @@ class Bench:
             book=book,
             post=StorePost(
                 hookmap.texts,
-                deliver or self.deliver,
+                deliver
+                or partial(self.deliver, died=job.deaths > 0, again=job.attempts > 1),
                 self.provider,
                 job.event_id or "",
                 {"company": company_view(hookmap.company, contact)},
@@ -193,38 +207,13 @@ class Bench:
         ctx.seen["condition"] = values_of(expression, variables)
         return expression.holds(variables)
 
-    def deliver(self, message: Message) -> Receipt:
-        """Hand one message to the provider, at its rate; dry runs send nothing."""
+    def deliver(
+        self, message: Message, *, died: bool = False, again: bool = False
+    ) -> Receipt:
+        """Hand one message to the provider; dry runs send nothing."""
         if self.dry_run:
             return Receipt("dry-run", ())
-        self._enter_provider()
-        self.slow_down()
-        try:
-            receipt = self.provider.send(message)
-        except SendError as error:
-            self._note(error)
-            raise
-        self.provider_circuit.succeeded()
-        self.metrics.messages.labels(self.provider.name, receipt.states[-1].value).inc()
-        return receipt
-
-    def _enter_provider(self) -> None:
-        try:
-            self.provider_circuit.enter()
-        except RemoteError as error:
-            raise SendError(
-                self.provider.name, ErrorClass.HALT, f"held back: {error.detail}"
-            ) from error
-
-    def _note(self, error: SendError) -> None:
-        self.metrics.messages.labels(self.provider.name, error.kind.value).inc()
-        if error.kind is ErrorClass.HALT:
-            locked = RemoteError(
-                error.provider, Reason.DENIED_CREDENTIALS, error.detail
-            )
-            if not self.provider_circuit.open:
-                log.error("provider halted", provider=error.provider, why=error.detail)
-            self.provider_circuit.failed(locked)
+        return self.sending.send(message, died=died, again=again)
 
     def tell_staff(
         self,

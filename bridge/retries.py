@@ -22,6 +22,7 @@ from bridge.errors import (
     TextError,
 )
 from bridge.preparing import ACTING_LEASE
+from bridge.sending import UNSURE_WAIT
 from bridge.store.outbox import Finish, Job
 
 #: Tries before a person looks; a circuit that is open costs none.
@@ -73,6 +74,8 @@ def _after_the_provider(error: SendError, job: Job, now: datetime) -> Finish:
         return Finish(
             "retry", str(error), run_at=now + timedelta(minutes=1), forget_attempt=True
         )
+    if kind is ErrorClass.UNSURE:
+        return _unsure(error, job, now)
     if job.attempts >= TRIES:
         return Finish("parked", f"{error} ({job.attempts} tries)")
     if kind is ErrorClass.LATER:
@@ -81,6 +84,14 @@ def _after_the_provider(error: SendError, job: Job, now: datetime) -> Finish:
         wait = timedelta(seconds=4 ** min(job.attempts - 1, 3))
         return Finish("retry", str(error), run_at=now + wait)
     return again(str(error), job, now, error.retry_after, timedelta(0))
+
+
+def _unsure(error: SendError, job: Job, now: datetime) -> Finish:
+    """It may have been sent: wait for the provider's word, then send it once more."""
+    if job.attempts > 1:
+        return Finish("parked", f"{error}: nobody knows whether it arrived")
+    reason = f"{error}: it may have been sent, so the provider's word is waited for"
+    return Finish("retry", reason, run_at=now + UNSURE_WAIT)
 
 
 def again(

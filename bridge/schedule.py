@@ -20,6 +20,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from bridge import upkeep
 from bridge.errors import BridgeError, RemoteError
 from bridge.preparing import Bench
 from bridge.reconcile import reconcile, terminate_job
@@ -49,6 +50,8 @@ class Schedule:
     def start(self) -> None:
         """Begin to tick."""
         self.heartbeat()
+        if upkeep.listens(self.bench):
+            self._first()
         scheduler = BackgroundScheduler(
             jobstores={"default": MemoryJobStore()},
             executors={"default": ThreadPoolExecutor(4)},
@@ -76,7 +79,33 @@ class Schedule:
             ("map reload", self.reload, 2),
             ("reconcile", self.reconcile, 15 * 60),
             ("pruning", self.prune, 60 * 60),
+            *self._for_whatsapp(),
         ]
+
+    def _for_whatsapp(self) -> list[tuple[str, Callable[[], object], float]]:
+        if not upkeep.listens(self.bench):
+            return []
+        return [
+            ("telephones", partial(self._led, upkeep.index_phones), 30),
+            ("templates", partial(self._led, upkeep.sync_templates), 60 * 60),
+            ("provider", partial(self._led, upkeep.watch_session), 5 * 60),
+        ]
+
+    def _led(self, step: Callable[[Bench], object]) -> None:
+        """Take one step of upkeep, as the leader; what is away is tried again."""
+        if not self.leads():
+            return
+        try:
+            step(self.bench)
+        except RemoteError as error:
+            log.warning("upkeep put off", why=str(error))
+
+    def _first(self) -> None:
+        """Know the templates before the first message goes out."""
+        try:
+            upkeep.sync_templates(self.bench)
+        except RemoteError as error:
+            log.warning("templates not read", why=str(error))
 
     @property
     def alive(self) -> bool:

@@ -22,9 +22,16 @@ from waitress.task import ErrorTask
 from bridge.errors import ConfigError, Problem
 
 #: Bodies above this are refused while they arrive; the door's own limit is lower.
-_LARGEST = 2 * 1024 * 1024
+_LARGEST = 4 * 1024 * 1024
 #: How long stopping waits for answers, in seconds.
 _DRAIN = 20.0
+
+#: What a sender is told of a request that the server itself refuses.
+_DETAILS = {
+    400: "It is no HTTP request that can be read; send the body plain or chunked.",
+    413: "The body is far larger than any delivery.",
+    431: "The request's headers are too large.",
+}
 
 
 class _Refusal(ErrorTask):  # type: ignore[misc]
@@ -33,8 +40,13 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
     def execute(self) -> None:
         """Write the answer and close the connection."""
         error = self.request.error
-        self.status = f"{error.code} {error.reason}"
-        told = {"type": "about:blank", "title": error.reason, "status": error.code}
+        code, reason = error.code, error.reason
+        if code == 501:  # an encoding nobody reads: to the sender, a bad request
+            code, reason = 400, "Bad Request"
+        self.status = f"{code} {reason}"
+        told = {"type": "about:blank", "title": reason, "status": code}
+        if code in _DETAILS:
+            told["detail"] = _DETAILS[code]
         body = json.dumps(told).encode("ascii")
         self.response_headers.append(("Content-Type", "application/problem+json"))
         self.content_length = len(body)

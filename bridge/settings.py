@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,10 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from dotenv import dotenv_values
-
 from bridge import provideroptions
-from bridge.environ import Reader, plain
+from bridge.environ import Reader, read_environment
 from bridge.errors import ConfigError, Problem
 from bridge.signing import read_secret
 
@@ -108,33 +105,28 @@ class Settings:
         return self.database_url.startswith("sqlite")
 
 
-def read_environment(directory: Path | None = None) -> dict[str, str]:
-    """Return the environment over the `.env` of *directory* (the current one).
-
-    Raises ConfigError where that file cannot be read.
-    """
-    path = (directory or Path.cwd()) / ".env"
-    try:
-        found = dotenv_values(path)
-    except (OSError, UnicodeDecodeError) as error:
-        problem = Problem("environment", 0, 0, f"{path}: {plain(error)}")
-        raise ConfigError([problem]) from error
-    merged = {name: value for name, value in found.items() if value is not None}
-    merged.update(os.environ)
-    return merged
-
-
 def load(environ: Mapping[str, str] | None = None, *, need: bool = True) -> Settings:
     """Read and check all settings.
 
     With *need* false (commands that only read files) required ones may be
     missing. Raises ConfigError with every problem.
     """
-    reader = Reader(read_environment() if environ is None else environ)
-    settings = _read(reader, need)
-    if reader.problems:
-        raise ConfigError(reader.problems)
+    settings, problems = examine(environ, need=need)
+    if problems:
+        raise ConfigError(problems)
     return settings
+
+
+def examine(
+    environ: Mapping[str, str] | None = None, *, need: bool = True
+) -> tuple[Settings, list[Problem]]:
+    """Return the settings and all that is wrong with them.
+
+    What is wrong has its default, so that more can be looked at; such settings are
+    not for use. Raises ConfigError where `.env` cannot be read.
+    """
+    reader = Reader(read_environment() if environ is None else environ)
+    return _read(reader, need), reader.problems
 
 
 def _is_zone(name: str) -> bool:
@@ -150,6 +142,7 @@ def _read(reader: Reader, need: bool) -> Settings:
     timezone = reader.text("BRIDGE_TIMEZONE", Settings.timezone)
     if not _is_zone(timezone):
         reader.wrong("BRIDGE_TIMEZONE", f'no time zone "{timezone}" (as Area/City)')
+        timezone = Settings.timezone
     country = reader.text("BRIDGE_DEFAULT_COUNTRY", "AR").upper()
     if not (len(country) == 2 and country.isalpha() and country.isascii()):
         reader.wrong("BRIDGE_DEFAULT_COUNTRY", "two letters, as AR")

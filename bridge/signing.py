@@ -28,7 +28,12 @@ _ID_LIMIT = 256
 #: Visible ASCII and nothing else; a dot would make "id.timestamp.body" ambiguous.
 _ID = re.compile(r"[!-\-/-~]{1,256}\Z")
 _SIGNATURE_LIMIT = 20
-_ID_RULE = "The webhook-id must be 1 to 256 visible ASCII characters without a dot."
+ID_RULE = "The webhook-id must be 1 to 256 visible ASCII characters without a dot."
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text may be a delivery's id (`ID_RULE`)."""
+    return _ID.match(text) is not None
 
 
 class _Headers(Protocol):
@@ -86,8 +91,8 @@ def verify(delivery: Delivery, keys: Sequence[bytes], now: datetime) -> None:
 
     The answer never says which check failed; the error's `log` does.
     """
-    if not _ID.match(delivery.id):
-        raise _refused(_ID_RULE)
+    if not is_id(delivery.id):
+        raise _refused(ID_RULE)
     if not delivery.timestamp.isascii() or not delivery.timestamp.isdigit():
         raise _refused("the webhook-timestamp is not plain digits")
     if len(delivery.timestamp) > 12:

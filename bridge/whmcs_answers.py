@@ -54,7 +54,7 @@ _full_invoice = loader(schemas.FullInvoiceAnswer)
 _domain = loader(schemas.DomainAnswer)
 _quote = loader(schemas.QuoteAnswer)
 _request = loader(schemas.RequestAnswer)
-_request_id = loader(schemas.RequestId)
+client_id = loader(schemas.OnlyId)
 _upgrade_price = loader(schemas.PriceOfUpgradeAnswer)
 
 
@@ -154,7 +154,7 @@ def read_request(row: Row) -> CancellationRequest:
         service = str(row.get("relid", ""))
         certain = service.isascii() and service.isdigit()
         return CancellationRequest(
-            _request_id(row)["id"],
+            client_id(row)["id"],
             int(service) if certain else 0,
             False,
             date.min,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import html
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -61,6 +62,7 @@ class WhmcsClient(WhmcsReads):
         "AddClientNote",
         "CreateInvoice",
         "GetCancelledPackages",
+        "GetClients",
         "GetClientsDetails",
         "GetClientsDomains",
         "GetClientsProducts",
@@ -74,6 +76,7 @@ class WhmcsClient(WhmcsReads):
         "ModuleChangePackage",
         "ModuleTerminate",
         "OpenTicket",
+        "SendEmail",
         "UpdateClientDomain",
         "UpdateClientProduct",
         "UpdateInvoice",
@@ -256,6 +259,12 @@ class WhmcsClient(WhmcsReads):
         if not done["ticket"]:
             raise unreadable("OpenTicket: the panel did not tell the ticket's number")
         return str(done["ticket"])
+
+    def send_email(self, client_id: int, subject: str, text: str) -> None:
+        """Send a client an e-mail of ours, as plain text, by the panel's own mailer."""
+        lines = "<br>".join(html.escape(line) for line in text.splitlines())
+        custom: Row = {"customtype": "general", "customsubject": subject}
+        self._act("SendEmail", id=client_id, custommessage=lines, **custom)
 
     def note(self, client_id: int, text: str) -> None:
         """Add a note to a client."""

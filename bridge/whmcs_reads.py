@@ -126,6 +126,18 @@ class WhmcsReads(WhmcsApi):
         """Return a domain."""
         return _one("domain", domain_id, self._domains(domainid=domain_id))
 
+    def client_ids(self, start: int, limit: int) -> tuple[list[int], int]:
+        """Return the ids of some clients from place *start* on, and how many there are.
+
+        The panel's list has no telephones, and no search by them.
+        """
+        asked: Row = {"limitstart": start, "limitnum": limit, "sorting": "ASC"}
+        told = self.call("GetClients", **asked)
+        page = read_as("GetClients", answers.page, told)
+        rows = _unwrapped("GetClients", told, "clients", "client")
+        ids = [read_as("GetClients", answers.client_id, row)["id"] for row in rows]
+        return ids, int(page["total"])
+
     def domains(self, client_id: int) -> list[Domain]:
         """Return all domains of a client."""
         return _owned(client_id, self._domains(clientid=client_id))

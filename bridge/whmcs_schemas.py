@@ -210,8 +210,8 @@ class QuoteAnswer(Answer):
     valid_until = Day(data_key="validuntil", load_default=None)
 
 
-class RequestId(Answer):
-    """What must be readable of a row of GetCancelledPackages."""
+class OnlyId(Answer):
+    """What must be readable of a row of GetClients or GetCancelledPackages."""
 
     id = Number(required=True)
 

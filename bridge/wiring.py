@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -63,6 +62,7 @@ class Bridge:
     def app(self) -> Flask:
         """Build the Flask application."""
         from bridge.app import Health, create_app
+        from bridge.callbacks import Ear
         from bridge.decisions import Decider
         from bridge.intake import Door
 
@@ -77,9 +77,16 @@ class Bridge:
             decider,
             self.worker.wake.set,
         )
+        ear = Ear(
+            self.bench.provider,
+            self.store,
+            self.bench.now,
+            self.bench.metrics,
+            self.worker.wake.set,
+        )
         health = Health(self.bench, self.settings.metrics_allow)
         proxies = self.settings.trusted_proxies
-        return create_app(door, health, trusted_proxies=proxies)
+        return create_app(door, ear, health, trusted_proxies=proxies)
 
     def schedule(self) -> Schedule:
         """Build the clock that ticks for the worker."""
@@ -154,7 +161,7 @@ def build(
         panel_name=settings.panel,
         dry_run=settings.dry_run,
         metrics=metrics,
-        slow_down=limiter(found.per_second),
+        slow_down=limiter(found),
     )
     worker = Worker(bench, settings.workers)
     return Bridge(settings, store, live, bench, worker, transport, settings.keys)
@@ -190,7 +197,11 @@ def make_panel(
             raise
         what = f'BRIDGE_PANEL: no client for a panel "{settings.panel}" ({name})'
         raise ConfigError([Problem("environment", 0, 0, what)]) from error
-    made: Panel = module.from_settings(settings, transport, clock)
+    try:
+        made: Panel = module.from_settings(settings, transport, clock)
+    except ValueError as error:
+        what = f"{settings.panel.upper()}_URL: {error}"
+        raise ConfigError([Problem("environment", 0, 0, what)]) from error
     return made
 
 
@@ -218,9 +229,13 @@ def make_provider(
     raise ConfigError([Problem("environment", 0, 0, what)])
 
 
-def limiter(per_second: float) -> Callable[[], None]:
-    """Return what blocks until one more message may leave at this rate."""
-    if per_second >= 1000:
+def limiter(provider: Provider) -> Callable[[], None]:
+    """Return what blocks until one more message may leave at the provider's rate.
+
+    A number that sends less than one in a second is waited for in the outbox.
+    """
+    per_second = provider.per_second
+    if provider.name == "console" or per_second < 1:
         return lambda: None
     found = Limiter(InMemoryBucket([pace(per_second)]))
 
@@ -245,9 +260,9 @@ def own(settings: Settings) -> IO[str] | None:
     path = engines.file_of(settings.database_url)
     if path is None:
         return None
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(f"{path}.lock")
-    lock = os.fdopen(os.open(beside, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+    engines.make(beside)
+    lock = beside.open("r+", encoding="utf-8")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

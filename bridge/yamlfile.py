@@ -10,32 +10,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    CollectionEndEvent,
-    CollectionStartEvent,
-    DocumentStartEvent,
-    MappingStartEvent,
-    ScalarEvent,
-)
 
+from bridge import regular
 from bridge.errors import ConfigError, Problem
+from bridge.yamlbraces import quoted
+from bridge.yamlpass import Pass, Place, spelled
 
 #: Larger files are not even parsed.
 SIZE_LIMIT = 256 * 1024
-#: A map needs eight levels.
-DEPTH_LIMIT = 16
-
-#: Where a value stands: keys and positions from the top.
-Place = tuple[str | int, ...]
+#: So many forgotten quotes are passed over.
+_MENDED = 40
 
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
@@ -53,11 +44,13 @@ class Document:
     """A read file: *data* is dicts, lists and scalars that know their lines.
 
     *offset* is added to every line, for YAML that begins further down in a file.
+    *problems* are what had to be passed over to read it at all.
     """
 
     file: str
     data: Any
     offset: int = 0
+    problems: tuple[Problem, ...] = ()
 
     def mark(self, place: Place) -> tuple[int, int]:
         """Return line and column (from 1) of a key or list item.
@@ -88,12 +81,6 @@ def _step(lines: Any, here: Any, step: str | int) -> tuple[int, int]:
     return line, column
 
 
-def spelled(place: Place) -> str:
-    """Return a place as people write it: `hooks.InvoicePaid[1].do`."""
-    words = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
-    return "".join(words).removeprefix(".")
-
-
 def shown(path: Path) -> str:
     """Return a path as a person at this prompt would type it."""
     text = str(path)
@@ -109,8 +96,7 @@ def shown(path: Path) -> str:
 def read_text(path: Path) -> str:
     """Return a file's text, or raise ConfigError: absent, too large, not UTF-8."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(SIZE_LIMIT + 1)
+        raw = regular.read(path, SIZE_LIMIT)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise _refused(path, f"cannot be read: {reason}") from error
@@ -128,26 +114,36 @@ def _refused(path: Path, what: str) -> ConfigError:
     return ConfigError([Problem(shown(path), 0, 0, what)])
 
 
-def parse(text: str, file: str, offset: int = 0) -> Document:
+def parse(text: str, file: str, offset: int = 0, *, lenient: bool = False) -> Document:
     """Read one YAML document; raises ConfigError with every problem found.
 
-    *file* is the name shown in problems.
+    *file* is the name shown in problems. With *lenient*, forgotten quotes around
+    {{ }} and keys written twice do not end the reading: they are the document's
+    problems, for which it may not be used.
     """
     if len(text.encode("utf-8", "replace")) > SIZE_LIMIT:
         what = f"larger than {SIZE_LIMIT // 1024} KiB"
         raise ConfigError([Problem(file, 0, 0, what)])
-    pass_ = _Pass(file, offset)
+    found: list[Problem] = []
+    for _ in range(_MENDED):
+        seen = Pass(file, offset)
+        try:
+            seen.read(_yaml().parse(text))
+        except _BROKEN as error:
+            if not seen.problems or seen.passable:
+                seen.problems.append(_syntax(error, file, offset))
+                seen.passable = False
+        found += [problem for problem in seen.problems if problem not in found]
+        mended = quoted(text, *seen.braces) if seen.braces and lenient else None
+        if mended is None:
+            break
+        text = mended
+    if found and not (lenient and seen.passable):
+        raise ConfigError(found)
     try:
-        pass_.read(_yaml().parse(text))
+        return Document(file, _yaml().load(text), offset, tuple(found))
     except _BROKEN as error:
-        if not pass_.problems:
-            pass_.problems.append(_syntax(error, file, offset))
-    if pass_.problems:
-        raise ConfigError(pass_.problems)
-    try:
-        return Document(file, _yaml().load(text), offset)
-    except _BROKEN as error:
-        raise ConfigError([_syntax(error, file, offset)]) from error
+        raise ConfigError([*found, _syntax(error, file, offset)]) from error
 
 
 #: What the parser raises on text that is no YAML; the last are its own slips.
@@ -208,132 +204,3 @@ for _tag in ("int", "float"):
     _PlainConstructor.add_constructor(f"tag:yaml.org,2002:{_tag}", _number)
 for _tag in ("timestamp", "value", "merge"):
     _PlainConstructor.add_constructor(f"tag:yaml.org,2002:{_tag}", _plain)
-
-
-@dataclass
-class _Frame:
-    """One open mapping or list: where it stands and the keys it has."""
-
-    place: Place
-    mapping: bool
-    flow: bool
-    keys: dict[str, int] = field(default_factory=dict)
-    key: str | None = None
-    count: int = 0
-
-    @property
-    def wants_key(self) -> bool:
-        return self.mapping and self.key is None
-
-    def next_place(self) -> Place:
-        """Return the place of the value that comes now."""
-        if self.mapping:
-            return (*self.place, self.key or "?")
-        return (*self.place, self.count)
-
-    def done(self) -> None:
-        """A value has been read."""
-        self.key = None
-        self.count += 1
-
-
-class _Pass:
-    """One walk over the parser's events, before anything is built."""
-
-    def __init__(self, file: str, offset: int) -> None:
-        self.file = file
-        self.offset = offset
-        self.problems: list[Problem] = []
-        self.frames: list[_Frame] = []
-        self.documents = 0
-
-    def read(self, events: Iterator[Any]) -> None:
-        for event in events:
-            if not self._take(event):
-                return
-
-    def _take(self, event: Any) -> bool:
-        """Look at one event; False ends the walk, what follows would mislead."""
-        if isinstance(event, DocumentStartEvent):
-            return self._document(event)
-        if isinstance(event, CollectionEndEvent):
-            self.frames.pop()
-            self._value_done()
-            return True
-        if isinstance(event, AliasEvent):
-            self._add(event, "aliases (*) are not used here: write the value out")
-            self._scalar(event, "*")
-            return True
-        if isinstance(event, ScalarEvent | CollectionStartEvent):
-            self._marks(event)
-        if isinstance(event, CollectionStartEvent):
-            return self._open(event)
-        if isinstance(event, ScalarEvent):
-            self._scalar(event, str(event.value))
-        return True
-
-    def _document(self, event: Any) -> bool:
-        self.documents += 1
-        if self.documents > 1:
-            self._add(event, "a second document (---): one file is one document")
-            return False
-        if event.version or event.tags:
-            self._add(event, "directives (%) are not used here")
-            return False
-        return True
-
-    def _marks(self, event: Any) -> None:
-        if event.anchor:
-            self._add(event, "anchors (&) are not used here: write the value out")
-        if event.tag:
-            self._add(event, f"tags are not used here: {str(event.tag)[:60]}")
-
-    def _open(self, event: Any) -> bool:
-        frame = self.frames[-1] if self.frames else None
-        if frame and frame.wants_key:
-            braces = isinstance(event, MappingStartEvent) and frame.flow
-            self._add(
-                event,
-                'a value that begins with "{{" needs quotes: "{{ ... }}"'
-                if braces
-                else "a key must be a plain word",
-                frame.place,
-            )
-            return False
-        if len(self.frames) >= DEPTH_LIMIT:
-            self._add(event, "nested too deeply")
-            return False
-        place = frame.next_place() if frame else ()
-        mapping = isinstance(event, MappingStartEvent)
-        self.frames.append(_Frame(place, mapping, bool(event.flow_style)))
-        return True
-
-    def _scalar(self, event: Any, text: str) -> None:
-        frame = self.frames[-1] if self.frames else None
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            self._add(event, "half a character (\\ud800 to \\udfff)")
-        if frame is None or not frame.wants_key:
-            self._value_done()
-            return
-        if text == "<<":
-            what = "merges (<<) are not used here: write the values out"
-            self._add(event, what, frame.place)
-        elif text in frame.keys:
-            first = frame.keys[text]
-            what = f'the key "{text[:60]}" stands twice (first on line {first})'
-            self._add(event, what, (*frame.place, text))
-        frame.keys.setdefault(text, event.start_mark.line + 1 + self.offset)
-        frame.key = text
-
-    def _value_done(self) -> None:
-        if self.frames:
-            self.frames[-1].done()
-
-    def _add(self, event: Any, what: str, place: Place | None = None) -> None:
-        if place is None:
-            place = self.frames[-1].next_place() if self.frames else ()
-        mark = event.start_mark
-        line, column = mark.line + 1 + self.offset, mark.column + 1
-        where = spelled(place)
-        text = f"{where}: {what}" if where else what
-        self.problems.append(Problem(self.file, line, column, text))

@@ -24,12 +24,15 @@ from urllib.parse import urlsplit
 import pytest
 import sqlalchemy as sa
 import structlog
+import time_machine
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from werkzeug.test import Client as WsgiClient
 
 from bridge import logs, wiring
+from bridge.cli import cli
 from bridge.demo.clock import Clock
 from bridge.demo.hooks import Outbox, sign
 from bridge.demo.panel import IDENTIFIER, SECRET, Panel
@@ -155,6 +158,8 @@ def _empty(db: sa.Connection) -> None:
         "; ".join(f'DELETE FROM "{name}"' for name in tables.metadata.tables)
     )
     db.exec_driver_sql("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind='S'")
+    version = f"UPDATE alembic_version SET version_num = '{schema.newest()}'"
+    db.exec_driver_sql(version)  # a test may have played a newer program
 
 
 @pytest.fixture
@@ -450,3 +455,37 @@ def config_with(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+# --- The command line ---
+
+
+@pytest.fixture
+def shell(
+    kit: Kit,
+    panel_server: PanelServer,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Callable[..., Any]:
+    """A shell whose environment points at the same store and panel as `kit`."""
+    for name in [n for n in os.environ if n.startswith(("BRIDGE_", "WHMCS_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BRIDGE_SIGNING_SECRETS", kit.secret)
+    monkeypatch.setenv("BRIDGE_DATABASE_URL", database_url)
+    monkeypatch.setenv("BRIDGE_CONFIG_DIR", str(CONFIG))
+    monkeypatch.setenv("BRIDGE_DRY_RUN", "false")
+    monkeypatch.setenv("WHMCS_URL", panel_server.url)
+    monkeypatch.setenv("WHMCS_API_IDENTIFIER", IDENTIFIER)
+    monkeypatch.setenv("WHMCS_API_SECRET", SECRET)
+
+    def run(*words: str, status: int = 0, text: str = "") -> Any:
+        with time_machine.travel(kit.clock.now(), tick=False):
+            result = CliRunner().invoke(cli, list(words), input=text)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == status, result.output
+        return result
+
+    return run

@@ -2,60 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import timedelta
 
 import pytest
 import time_machine
-from click.testing import CliRunner
 
-from bridge.cli import cli, main
-from bridge.demo.panel import IDENTIFIER, SECRET
 from bridge.demo.panel_example import PLAN_100, PLAN_150
 from bridge.demo.whatsapp.cloud import NUMBER_ID, TOKEN, WABA_ID, CloudStub
 from bridge.demo.whatsapp.server import StubServer
 from bridge.errors import StoreUnavailable
+from bridge.store import outbox
 from tests.conftest import CONFIG, MORNING
-
-
-@pytest.fixture
-def shell(kit, panel_server, database_url, monkeypatch, tmp_path):
-    """A shell whose environment points at the same store and panel as `kit`."""
-    for name in [n for n in os.environ if n.startswith(("BRIDGE_", "WHMCS_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BRIDGE_SIGNING_SECRETS", kit.secret)
-    monkeypatch.setenv("BRIDGE_DATABASE_URL", database_url)
-    monkeypatch.setenv("BRIDGE_CONFIG_DIR", str(CONFIG))
-    monkeypatch.setenv("BRIDGE_DRY_RUN", "false")
-    monkeypatch.setenv("WHMCS_URL", panel_server.url)
-    monkeypatch.setenv("WHMCS_API_IDENTIFIER", IDENTIFIER)
-    monkeypatch.setenv("WHMCS_API_SECRET", SECRET)
-
-    def run(*words: str, status: int = 0, text: str = ""):
-        with time_machine.travel(kit.clock.now(), tick=False):
-            result = CliRunner().invoke(cli, list(words), input=text)
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == status, result.output
-        return result
-
-    return run
-
-
-def of_json(result):
-    return json.loads(result.stdout)
-
-
-def failing(*words):
-    """Run a command as a process would; return its exit status."""
-    with pytest.raises(SystemExit) as ended:
-        main(list(words))
-    return ended.value.code
+from tests.shells import failing, of_json
 
 
 def test_a_quote_shows_its_working_and_the_difference(shell):
@@ -160,6 +124,81 @@ def test_staff_can_run_a_cancellation_now_and_only_once(shell, kit):
     assert "done" in result.output
     assert "nothing to run" in again.output
     assert kit.panel.terminations[11] == 1
+
+
+def begun_elsewhere(kit, service_id):
+    """Let another process have taken the step that ends a service, and be gone."""
+    kit.world.request_cancellation(service_id)
+    kit.work()
+    key = f"cancellation:{service_id}:1/terminate"
+    now, lease = kit.clock.now(), timedelta(minutes=15)
+    kit.bridge.store.write(lambda db: outbox.claim_one(db, key, now, lease))
+
+
+def test_nobody_is_said_to_finish_a_step_when_no_bridge_runs(shell, kit):
+    begun_elsewhere(kit, 11)
+
+    result = shell("cancellations", "run", "service:11", "--yes", status=1)
+
+    assert "No bridge runs" in result.output
+    assert "run this again" in result.output
+    assert kit.panel.terminations[11] == 0
+
+
+def test_a_running_bridge_is_said_to_finish_what_another_process_began(shell, kit):
+    begun_elsewhere(kit, 11)
+    kit.bridge.schedule().heartbeat()
+
+    result = shell("cancellations", "run", "service:11", "--yes")
+
+    assert "the running bridge finishes it" in result.output
+    assert kit.panel.terminations[11] == 0
+
+
+def test_a_dry_run_of_a_termination_looks_in_the_panel(shell, kit):
+    kit.world.request_cancellation(11)
+    kit.work()
+    words = ("cancellations", "run", "service:11", "--dry-run")
+
+    sound = shell(*words)
+    kit.world.cancellations.clear()
+    gone = shell(*words, status=1)
+    kit.world.services[11].status = "Terminated"
+    ended = shell(*words, status=1)
+
+    assert "would end now: " in sound.output
+    assert "the panel does not list the request" in gone.output
+    assert "the service is Terminated already" in ended.output
+    assert kit.panel.count("ModuleTerminate") == 0
+
+
+def test_an_interrupt_in_a_termination_does_not_say_that_nothing_happened(shell, kit):
+    kit.world.request_cancellation(11)
+    kit.work()
+    called, answered = threading.Event(), threading.Event()
+    kit.panel.sleep = lambda _: (called.set(), answered.wait(20))
+    kit.panel.faults.add("ModuleTerminate", "slow", seconds=5)
+    env = os.environ | {"PYTHONPATH": str(CONFIG.parent)}
+    code = (  # a suite that runs in the background hands down an ignored SIGINT
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from bridge.cli import main\n"
+        "main(['cancellations', 'run', 'service:11', '--yes'])"
+    )
+
+    running = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stderr=subprocess.PIPE,
+        env=env,
+        text=True,
+    )
+    assert called.wait(20)
+    running.send_signal(signal.SIGINT)
+    told = running.communicate(timeout=20)[1]
+    answered.set()
+
+    assert running.returncode == 130
+    assert "the service may have ended" in told
+    assert "lost" not in told
 
 
 def test_held_terminations_wait_even_by_hand_and_run_when_released(shell, kit):
@@ -320,10 +359,10 @@ def test_doctor_finds_a_sound_bridge(shell):
 @pytest.mark.parametrize(("token", "status"), [(TOKEN, 0), ("another", 1)])
 def test_doctor_asks_the_whatsapp_provider(token, status, shell, monkeypatch):
     stub = CloudStub()
-    stub.webhook = "https://bridge.example/whatsapp/cloud"
+    stub.webhook = "http://127.0.0.1:9/whatsapp/cloud"
     with StubServer(stub) as server:
         given = {
-            "BRIDGE_PUBLIC_URL": "https://bridge.example",
+            "BRIDGE_PUBLIC_URL": "http://127.0.0.1:9",
             "WHATSAPP_PROVIDER": "cloud",
             "WHATSAPP_CLOUD_URL": server.url,
             "WHATSAPP_CLOUD_TOKEN": token,
@@ -481,3 +520,53 @@ def test_commands_that_only_read_files_start_quickly_and_lightly(shell):
 def test_the_clock_of_these_tests_is_the_simulated_one():
     with time_machine.travel(MORNING, tick=False):
         assert time.time() == MORNING.timestamp()
+
+
+def test_the_question_of_an_order_does_not_mix_with_its_json(shell, kit):
+    words = ("upgrade", "order", "1", "--to", str(PLAN_150), "--json")
+
+    result = shell(*words, text="y\n")
+
+    assert of_json(result)["state"] == "invoiced"
+    assert "to pay" in result.stderr
+
+
+def test_a_quote_shows_money_with_its_currencys_decimals(shell):
+    result = shell("upgrade", "quote", "1", "--to", str(PLAN_150))
+
+    assert " 150.00  " in result.stdout
+    assert "150.0000" not in result.stdout
+
+
+def test_try_with_a_panel_that_is_away_is_exit_status_four(shell, panel_server):
+    panel_server.stop()
+
+    result = shell("try", "InvoiceCreated", "--set", "invoiceid=1", status=4)
+
+    assert "The panel could not be asked: whmcs: unreachable" in result.stderr
+
+
+def test_try_with_denied_credentials_is_exit_status_four(shell, monkeypatch):
+    monkeypatch.setenv("WHMCS_API_SECRET", "another")
+
+    result = shell("try", "InvoiceCreated", "--set", "invoiceid=1", status=4)
+
+    assert "denied credentials" in result.stderr
+
+
+def test_try_of_a_decision_with_a_panel_that_is_away_is_exit_status_four(
+    shell, panel_server
+):
+    panel_server.stop()
+    words = ("--set", "context.service_id=1")
+
+    result = shell("try", "OrderProductUpgradeOverride", *words, status=4)
+
+    assert "unreachable" in result.stderr
+
+
+def test_a_quote_to_the_same_plan_says_that_he_has_it(shell):
+    result = shell("upgrade", "quote", "1", "--to", str(PLAN_100), status=1)
+
+    assert "Refused (same_plan)" in result.output
+    assert "el plan que el servicio ya tiene" in result.output

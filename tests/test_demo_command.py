@@ -32,9 +32,9 @@ def until_it_stays(lines):
     return list(takewhile(lambda line: not line.startswith("Ctrl-C"), lines))
 
 
-def demo(**settings):
+def demo(*words, **settings):
     return subprocess.run(
-        [*COMMAND, "--once"],
+        [*COMMAND, "--once", *words],
         cwd=ROOT,
         env=surroundings(**settings),
         capture_output=True,
@@ -58,6 +58,15 @@ def test_the_story_comes_out_as_it_says(told):
     assert [line for line in result.stdout.splitlines() if "✗" in line] == []
     assert result.returncode == 0
     assert result.stderr == ""
+
+
+@pytest.mark.parametrize("provider", ["cloud", "twilio", "evolution", "waha"])
+def test_with_a_provider_the_story_comes_out_as_it_says(provider):
+    result = demo("--provider", provider)
+
+    assert [line for line in result.stdout.splitlines() if "✗" in line] == []
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "inbound_how_to_cancel" in result.stdout
 
 
 def test_the_story_takes_less_than_a_minute(told):

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import tracemalloc
 from datetime import time
 from pathlib import Path
 
@@ -148,6 +149,7 @@ def test_rules_keep_order_names_conditions_and_steps(config):
         "message": "cancellation_scheduled",
         "urgent": True,
         "to": "client",
+        "fallback": "",
     }
 
 
@@ -321,6 +323,69 @@ def test_a_vanished_map_leaves_the_last_good_one_until_it_is_back(live, config):
     (config / "hooks.yaml").write_text(ONE)
 
     assert live.refresh() is False
+    assert live.problems == ()
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def device(path):
+    path.symlink_to("/dev/null")
+
+
+def huge(path):
+    path.touch()
+    os.truncate(path, 4 << 30)
+
+
+SPOILT = {
+    "pipe": (pipe, "cannot be read: not a regular file"),
+    "device": (device, "cannot be read: not a regular file"),
+    "huge": (huge, "larger than 256 KiB"),
+    "directory": (Path.mkdir, "cannot be read: Is a directory"),
+}
+
+
+def in_time(call):
+    """Run something that may never end, and fail if it does not."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(call()), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert found, "it did not end"
+    return found[0]
+
+
+@pytest.mark.parametrize("name", ["hooks.yaml", "messages/es/zz.txt"])
+@pytest.mark.parametrize(("spoil", "said"), SPOILT.values(), ids=SPOILT)
+def test_what_is_no_plain_file_neither_blocks_nor_fills_the_memory(
+    live, config, calls, name, spoil, said
+):
+    path = config / name
+    path.unlink(missing_ok=True)
+    spoil(path)
+
+    tracemalloc.start()
+    in_time(live.refresh)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert any(said in str(problem) for problem in live.problems)
+    assert message(live) == "payment_received"
+    assert most < 50 << 20
+    assert any(said in str(problem) for problem in in_time(lambda: check_map(config)))
+
+
+def test_after_a_pipe_a_good_map_is_read_again(live, config):
+    (config / "hooks.yaml").unlink()
+    os.mkfifo(config / "hooks.yaml")
+    in_time(live.refresh)
+
+    (config / "hooks.yaml").unlink()
+    (config / "hooks.yaml").write_text(ONE.replace("payment_received", "welcome"))
+
+    assert live.refresh() is True
     assert live.problems == ()
 
 

@@ -33,6 +33,7 @@ _ALL = (*_PATH, "logs", "out", "client", "providers", "web", "wiring")
 LAYERS = [
     Layer("package", ("", "py.typed")),
     Layer("errors", ("errors",)),
+    Layer("files", ("regular",)),
     Layer("billing", ("billing", "billing.*")),
     Layer("plain", ("labels", "policies", "variables")),
     Layer("metrics", ("metrics",)),
@@ -41,10 +42,10 @@ LAYERS = [
     Layer(
         "settings",
         ("settings", "environ", "provideroptions"),
-        ("errors", "signing"),
+        ("errors", "files", "signing"),
     ),
     Layer("events", ("events",), ("errors",)),
-    Layer("yaml", ("yamlfile",), ("errors",)),
+    Layer("yaml", ("yamlfile", "yamlbraces", "yamlpass"), ("errors", "files")),
     Layer(
         "texts",
         (
@@ -83,7 +84,7 @@ LAYERS = [
             "mapscope",
             "mapwords",
         ),
-        (*_READING, "yaml", "texts", "hooks"),
+        (*_READING, "files", "yaml", "texts", "hooks"),
     ),
     Layer(
         "path",
@@ -99,6 +100,9 @@ LAYERS = [
             "ledger",
             "posting",
             "watching",
+            "sending",
+            "callbacks",
+            "upkeep",
             "breaker",
         ),
         (*_MAP, "seam", "phones", "templates", "metrics"),
@@ -108,12 +112,12 @@ LAYERS = [
     Layer("demo", ("demo", "demo.*")),
     Layer(
         "the demo's command",
-        ("commands.demo", "commands.demo_hands"),
+        ("commands.demo", "commands.demohands", "commands.demophone"),
         (*_ALL, "command line", "demo"),
     ),
     Layer(
         "command line",
-        ("cli", "__main__", "commands", "commands.*", "samples"),
+        ("cli", "__main__", "commands", "commands.*", "samples", "samplefields"),
         (*_ALL, "the demo's command"),
     ),
 ]
@@ -126,8 +130,8 @@ LIBRARIES = {
     "babel": ("filters", "textfiles"),
     "click": ("cli", "commands.*"),
     "dateutil": ("billing.*", "demo.*"),
-    "dotenv": ("settings",),
-    "flask": ("intake", "app", "server", "wiring", "console", "console.*"),
+    "dotenv": ("environ",),
+    "flask": ("intake", "callbacks", "app", "server", "wiring", "console", "console.*"),
     "jinja2": ("sandbox", "placeholders", "console", "console.*"),
     "marshmallow": (
         "hooks",
@@ -144,20 +148,26 @@ LIBRARIES = {
     "pyrate_limiter": ("wiring",),
     "requests": ("transport",),
     "rich": ("commands.*",),
-    "ruamel": ("yamlfile",),
+    "ruamel": ("yamlfile", "yamlpass"),
     "sentry_sdk": ("commands.running",),
     # Outside the store for the type of a connection, and nothing else.
     "sqlalchemy": (
         "store",
         "store.*",
+        "callbacks",
         "dispatch",
         "ledger",
         "reconcile",
+        "sending",
+        "upkeep",
         "worker",
         "commands.*",
     ),
     "structlog": (
         "logs",
+        "callbacks",
+        "sending",
+        "upkeep",
         "intake",
         "decisions",
         "worker",
@@ -274,17 +284,18 @@ def test_only_wiring_names_adapters():
         if name in adapters and layer_of(module).name != layer_of(name).name
     }
 
-    assert users <= {"wiring", *_DEMO}
+    assert users <= {"wiring", "commands.demohands"}
     assert "whatsapp.console" in adapters
-
-
-_DEMO = {"commands.demo", "commands.demo_hands"}
 
 
 def test_only_the_demo_command_imports_the_demo():
     users = {module for module in MODULES if any("demo" in n for n in ours(module))}
 
-    assert {name for name in users if not name.startswith("demo")} == _DEMO
+    assert {name for name in users if not name.startswith("demo")} == {
+        "commands.demo",
+        "commands.demohands",
+        "commands.demophone",
+    }
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,29 @@ def test_trigger_posts_a_signed_delivery_to_the_running_bridge(stage):
     assert found[0]["event"] == "by-hand"
 
 
+def test_trigger_prints_what_was_answered_as_json(stage):
+    _, env, _ = stage
+    running = Running(env, "run").ready()
+    env = env | {"BRIDGE_LISTEN": running.address.removeprefix("http://")}
+    command = [sys.executable, "-m", "bridge", "trigger", "InvoiceCreated"]
+
+    done = subprocess.run(
+        [*command, "--id", "by-hand", "--json"],
+        capture_output=True,
+        text=True,
+        env=env,
+        cwd=env["HERE"],
+        check=False,
+    )
+    running.end(signal.SIGTERM)
+
+    assert json.loads(done.stdout) == {
+        "id": "by-hand",
+        "status": 202,
+        "answer": {"event": "by-hand", "status": "accepted"},
+    }
+
+
 def test_commands_that_change_something_work_beside_a_running_bridge(stage, sending):
     world, env, file = stage
     running = Running(env, "run").ready()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from bridge import settings
-from bridge.environ import wrong_address
+from bridge.environ import read_environment, wrong_address
 from bridge.errors import ConfigError
 from bridge.settings import Secret, Settings, describe, load
 
@@ -285,7 +285,7 @@ def test_the_environment_goes_before_the_env_file(tmp_path, monkeypatch):
     monkeypatch.setenv("BRIDGE_LANG", "pt_BR")
     monkeypatch.delenv("LOG_LEVEL", raising=False)
 
-    found = settings.read_environment(tmp_path)
+    found = read_environment(tmp_path)
 
     assert (found["BRIDGE_LANG"], found["LOG_LEVEL"]) == ("pt_BR", "debug")
     assert "EMPTY" not in found
@@ -295,7 +295,7 @@ def test_an_env_file_that_is_no_text_is_a_problem_and_no_crash(tmp_path):
     (tmp_path / ".env").write_bytes(b"BRIDGE_LANG=\xff\xfe\n")
 
     with pytest.raises(ConfigError, match=r"\.env: not readable text"):
-        settings.read_environment(tmp_path)
+        read_environment(tmp_path)
 
 
 def test_a_providers_settings_are_kept_dark_also_those_from_files(tmp_path):
@@ -508,3 +508,21 @@ def test_no_secret_is_in_a_problem(hidden):
 
     assert len(found.value.problems) == 3
     assert hidden not in str(found.value)
+
+
+def test_a_pipe_in_place_of_a_file_is_told_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "secret")
+    os.mkfifo(tmp_path / ".env")
+
+    said = problems(WHMCS_API_SECRET="", WHMCS_API_SECRET_FILE=f"{tmp_path}/secret")
+    with pytest.raises(ConfigError, match=r"\.env: not a regular file"):
+        read_environment(tmp_path)
+
+    assert any("not a regular file" in one for one in said)
+
+
+def test_a_huge_file_is_not_read_to_its_end(tmp_path):
+    (tmp_path / ".env").write_text("#" * 100_000)
+
+    with pytest.raises(ConfigError, match="larger than 64 KiB"):
+        read_environment(tmp_path)

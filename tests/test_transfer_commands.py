@@ -10,7 +10,7 @@ from conversing import request, write
 from looking import rows, texts
 
 from bridge.store import handover, tables
-from tests.test_commands import of_json, shell  # noqa: F401
+from tests.shells import of_json
 
 ANA, GABRIELA = 1, 7
 
@@ -26,7 +26,7 @@ def agreed(kit):
     return kit
 
 
-def test_the_link_types_the_text_that_both_send(shell, kit):  # noqa: F811
+def test_the_link_types_the_text_that_both_send(shell, kit):
     given = ("--service", "1", "--to", "gabriela@example.com")
     address = shell("transfers", "link", *given).stdout.strip()
     parts = urlsplit(address)
@@ -36,7 +36,7 @@ def test_the_link_types_the_text_that_both_send(shell, kit):  # noqa: F811
     assert of_json(shell("transfers", "link", *given, "--json"))["url"] == address
 
 
-def test_the_link_speaks_the_language_that_is_asked_for(shell, kit):  # noqa: F811
+def test_the_link_speaks_the_language_that_is_asked_for(shell, kit):
     given = ("--service", "1", "--to", "gabriela@example.com", "--lang", "pt_BR")
 
     found = of_json(shell("transfers", "link", *given, "--json"))
@@ -52,11 +52,11 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("service", "email"), WRONG)
-def test_there_is_no_link_to_nobody(shell, service, email):  # noqa: F811
+def test_there_is_no_link_to_nobody(shell, service, email):
     shell("transfers", "link", "--service", service, "--to", email, status=1)
 
 
-def test_the_evidence_is_shown_whole(shell, agreed):  # noqa: F811
+def test_the_evidence_is_shown_whole(shell, agreed):
     (listed,) = of_json(shell("transfers", "list", "--json"))
 
     found = of_json(shell("transfers", "show", "service:1", "--json"))
@@ -74,7 +74,7 @@ def test_the_evidence_is_shown_whole(shell, agreed):  # noqa: F811
     assert "+5491140000007" in shell("transfers", "show", "1").output
 
 
-def test_an_approved_one_is_moved_and_both_are_told(shell, agreed):  # noqa: F811
+def test_an_approved_one_is_moved_and_both_are_told(shell, agreed):
     agreed.panel.install_addon(agreed.secret)
 
     shell("transfers", "approve", "1", "--yes")
@@ -88,7 +88,7 @@ def test_an_approved_one_is_moved_and_both_are_told(shell, agreed):  # noqa: F81
     assert [act["what"] for act in found["by_hand"]] == ["approve transfer"]
 
 
-def test_what_staff_moved_by_hand_is_done_when_they_say_so(shell, agreed):  # noqa: F811
+def test_what_staff_moved_by_hand_is_done_when_they_say_so(shell, agreed):
     agreed.world.move_service(1, GABRIELA)
 
     shell("transfers", "approve", "service:1", "--yes")
@@ -98,7 +98,7 @@ def test_what_staff_moved_by_hand_is_done_when_they_say_so(shell, agreed):  # no
     assert sorted(texts(agreed)) == ["transfer_done_from", "transfer_done_to"]
 
 
-def test_an_approval_does_not_pass_over_what_changed_meanwhile(shell, agreed):  # noqa: F811
+def test_an_approval_does_not_pass_over_what_changed_meanwhile(shell, agreed):
     agreed.panel.install_addon(agreed.secret)
     agreed.world.suspend(1)
     agreed.sent.clear()
@@ -112,7 +112,7 @@ def test_an_approval_does_not_pass_over_what_changed_meanwhile(shell, agreed):  
     ]
 
 
-def test_a_rejected_one_is_over_and_both_are_told(shell, agreed):  # noqa: F811
+def test_a_rejected_one_is_over_and_both_are_told(shell, agreed):
     agreed.panel.install_addon(agreed.secret)
 
     shell("transfers", "reject", "1", "--reason", "no proof", "--yes")
@@ -126,7 +126,7 @@ def test_a_rejected_one_is_over_and_both_are_told(shell, agreed):  # noqa: F811
     shell("transfers", "reject", "1", "--yes", status=1)
 
 
-def test_a_request_of_one_side_is_rejected_and_only_he_is_told(shell, kit):  # noqa: F811
+def test_a_request_of_one_side_is_rejected_and_only_he_is_told(shell, kit):
     write(kit, "Ana", request(kit))
     kit.work()
     kit.sent.clear()
@@ -141,12 +141,12 @@ def test_a_request_of_one_side_is_rejected_and_only_he_is_told(shell, kit):  # n
 
 
 @pytest.mark.parametrize("verb", ["approve", "reject"])
-def test_a_dry_run_changes_nothing(shell, agreed, verb):  # noqa: F811
+def test_a_dry_run_changes_nothing(shell, agreed, verb):
     assert "would" in shell("transfers", verb, "1", "--dry-run").output
     assert rows(agreed.bridge.store, tables.transfers)[0].state == "staff"
 
 
-def test_an_unknown_one_is_a_sentence(shell):  # noqa: F811
+def test_an_unknown_one_is_a_sentence(shell):
     assert "No change of owner" in shell("transfers", "show", "7", status=1).output
 
 
@@ -173,7 +173,7 @@ def test_an_open_one_is_never_pruned(agreed):
 
 
 @pytest.mark.parametrize("which", ["radioana.com.ar", "RadioAna.com.ar", "1"])
-def test_a_domain_is_left_unrenewed_by_name_or_number(shell, kit, which):  # noqa: F811
+def test_a_domain_is_left_unrenewed_by_name_or_number(shell, kit, which):
     shell("domains", "stop-renewal", which, "--yes")
     kit.work()
 
@@ -182,11 +182,11 @@ def test_a_domain_is_left_unrenewed_by_name_or_number(shell, kit, which):  # noq
     shell("domains", "stop-renewal", which, "--yes", status=1)
 
 
-def test_a_domain_of_nobody_is_a_sentence(shell):  # noqa: F811
+def test_a_domain_of_nobody_is_a_sentence(shell):
     shell("domains", "stop-renewal", "nobody.example", "--yes", status=1)
 
 
-def test_no_domain_changes_in_a_dry_run(shell, kit):  # noqa: F811
+def test_no_domain_changes_in_a_dry_run(shell, kit):
     result = shell("domains", "stop-renewal", "radioana.com.ar", "--dry-run")
 
     assert "radioana.com.ar" in result.output

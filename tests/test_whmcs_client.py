@@ -320,6 +320,17 @@ WRITES = [
         },
     ),
     (
+        lambda c: c.send_email(1, "Mi Empresa", "a < b\nc"),
+        DONE,
+        {
+            "action": "SendEmail",
+            "id": "1",
+            "customtype": "general",
+            "customsubject": "Mi Empresa",
+            "custommessage": "a &lt; b<br>c",
+        },
+    ),
+    (
         lambda c: c.note(1, "text"),
         {**DONE, "noteid": "4"},
         {"action": "AddClientNote", "userid": "1", "notes": "text"},

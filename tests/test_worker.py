@@ -21,7 +21,7 @@ from bridge.store import inbox, outbox, tables
 from bridge.store.inbox import Accepted
 from bridge.store.outbox import Finish, NewJob
 from bridge.watching import Shared
-from bridge.whatsapp import Message, Receipt
+from bridge.whatsapp import Message, Provider, Receipt
 from bridge.worker import Worker
 
 ANA, BRUNO = 1, 2
@@ -267,7 +267,7 @@ def test_an_outcome_the_store_cannot_hold_is_tried_ten_times(kit: Kit) -> None:
 # --- The provider ---
 
 
-class Grumpy:
+class Grumpy(Provider):
     """A provider that refuses in a given way so many times."""
 
     name = "grumpy"

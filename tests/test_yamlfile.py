@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import ConfigError
-from bridge.yamlfile import SIZE_LIMIT, parse, read_text, shown, spelled
+from bridge.yamlfile import SIZE_LIMIT, parse, read_text, shown
+from bridge.yamlpass import spelled
 
 WORDS = [
     ("0123", "0123"),

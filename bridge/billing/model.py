@@ -327,6 +327,7 @@ class Refusal(StrEnum):
     SERVICE_NOT_ACTIVE = "service_not_active"
     INVOICE_OPEN = "invoice_open"
     UPGRADE_PENDING = "upgrade_pending"
+    SAME_PLAN = "same_plan"
     NOT_OFFERED = "not_offered"
     PAID_OPTIONS = "paid_options"
     CURRENCY_DIFFERS = "currency_differs"

@@ -110,7 +110,7 @@ def _refuse_target(case: UpgradeCase) -> None:
     service, target = case.service, case.new_product
     if target.id == service.product_id and case.cycle is service.cycle:
         why = "The service has this plan and cycle already."
-        raise CannotPrice(Refusal.NOT_OFFERED, why)
+        raise CannotPrice(Refusal.SAME_PLAN, why)
     if case.offered is not None and target.id not in case.offered:
         why = f"Plan {target.id} is not offered for plan {service.product_id}."
         raise CannotPrice(Refusal.NOT_OFFERED, why)

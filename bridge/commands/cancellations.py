@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, date, datetime, time, timedelta
+from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -11,11 +12,12 @@ import sqlalchemy as sa
 
 from bridge import logs, wiring
 from bridge import settings as environment
-from bridge.commands.events import open_store
-from bridge.commands.shared import show, sure, table, who
+from bridge.commands.events import open_store, reading, to_read
+from bridge.commands.shared import instant, show, sure, table, who
+from bridge.commands.terminating import run_now, would
 from bridge.hooks.schedule_cancellation import terminate_key
-from bridge.reconcile import reconcile, terminate_job, withdraw
-from bridge.store import book, outbox, reports
+from bridge.reconcile import reconcile, withdraw
+from bridge.store import book, reports
 
 _STATES = ("scheduled", "acting", "staff", "done", "withdrawn", "rehearsed")
 
@@ -33,11 +35,9 @@ def cancellations_command() -> None:
 def list_(state: tuple[str, ...], everything: bool, limit: int, as_json: bool) -> None:
     """List cancellations, the next to end first."""
     states = state or (() if everything else ("scheduled", "acting", "staff"))
-    store = open_store()
-    with store.read() as db:
+    with reading() as store, store.read() as db:
         rows = reports.list_cancellations(db, states=states, limit=limit)
         held = book.held(db)
-    store.close()
     _print(rows, as_json)
     if held:
         click.echo(f"Terminations are held: {held}", err=True)
@@ -83,11 +83,10 @@ def _why(row: Any) -> str:
 @click.option("--json", "as_json", is_flag=True)
 def show_(which: str, as_json: bool) -> None:
     """Show one cancellation: WHICH is its id or service:<id>."""
-    store = open_store()
-    row = _find(store, which)
-    with store.read() as db:
-        tries = reports.attempts_of(db, [terminate_key(row.key)])
-    store.close()
+    with reading() as store:
+        row = _find(store, which)
+        with store.read() as db:
+            tries = reports.attempts_of(db, [terminate_key(row.key)])
     if as_json:
         return show(entry(row))
     for name, value in entry(row).items():
@@ -162,59 +161,14 @@ def run(which: str, dry_run: bool, yes: bool) -> None:
             raise click.ClickException(f"It is {row.state}: there is nothing to run.")
         what = f"{row.product} (service {row.service_id}, client {row.client_id})"
         if dry_run:
-            click.echo(f"would end now: {what}")
-            return
+            return would(bridge, row, what)
         if not yes:
             click.confirm(
                 f"End {what} now? It cannot be reversed.", abort=True, err=True
             )
-        _run_now(bridge, row)
+        run_now(bridge, row)
     finally:
         bridge.close()
-
-
-def _run_now(bridge: Any, row: Any) -> None:
-    now = bridge.bench.now()
-    key = terminate_key(row.key)
-    today = now.astimezone(bridge.settings.zone).date()
-
-    def due(db: sa.Connection) -> datetime | None:
-        busy = outbox.tried_until(db, key, now) if row.acted_at is not None else None
-        if busy is not None:
-            return busy
-        book.note(db, now, who(), "run", row.key, ends=str(row.ends))
-        values = {
-            "at": now,
-            "ends": today,
-            "state": "scheduled",
-            "kind": "immediate",
-            "because": f"Ended by hand ({who()}). Before: {row.because}",
-        }
-        if row.state == "acting":
-            values.pop("state")
-        book.keep(db, "cancellations", row.key, values, now)
-        fresh = book.cancellation(db, row.key)
-        outbox.put(db, [terminate_job(fresh)], now)
-        outbox.again(db, now, keys=[key])
-        outbox.move(db, key, now)
-        return None
-
-    busy = bridge.store.write(due)
-    if busy is not None:
-        raise click.ClickException(
-            "Nobody knows yet whether the last call did it: the panel may be at work. "
-            f"It is looked at again at {busy.astimezone(bridge.settings.zone):%H:%M}."
-        )
-    finish = bridge.worker.run_one(key)
-    if finish is not None and finish.state in ("parked", "skipped"):
-        bridge.store.write(lambda db: book.restore(db, row, bridge.bench.now()))
-    if finish is None:
-        click.echo("A running bridge took it; see `cancellations show`.")
-        return
-    told = finish.reason or (finish.outcome or {}).get("how", "")
-    click.echo(f"{finish.state}: {told}")
-    if finish.state not in ("done", "rehearsed"):
-        sys.exit(1)
 
 
 @cancellations_command.command("hold")
@@ -250,27 +204,10 @@ def release_(yes: bool) -> None:
 def due(as_of: str, as_json: bool) -> None:
     """Show what will have ended by then."""
     settings = environment.load(need=False)
-    moment = _as_of(as_of, settings.zone)
-    store = open_store()
-    with store.read() as db:
+    moment = instant(as_of, settings.zone, "--as-of", whole_day=True)
+    with reading() as store, store.read() as db:
         rows = reports.due_cancellations(db, moment)
-    store.close()
     _print(rows, as_json)
-
-
-def _as_of(text: str, zone: Any) -> datetime:
-    try:
-        if len(text) == 10:
-            day = date.fromisoformat(text) + timedelta(days=1)
-            return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
-        found = datetime.fromisoformat(text)
-    except (ValueError, OverflowError) as error:
-        raise click.BadParameter(
-            f'"{text}" is no date (YYYY-MM-DD) or ISO time', param_hint="--as-of"
-        ) from error
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=zone)
-    return found.astimezone(UTC)
 
 
 @click.command("reconcile")
@@ -279,16 +216,15 @@ def _as_of(text: str, zone: Any) -> datetime:
 @click.option("--json", "as_json", is_flag=True)
 def reconcile_command(dry_run: bool, yes: bool, as_json: bool) -> None:
     """Compare the book with the panel's list of requests, and mend."""
-    settings = environment.load()
     logs.configure("error")
-    bridge = wiring.build(settings)
-    try:
+    with (
+        to_read(environment.load(), only=dry_run) as settings,
+        closing(wiring.build(settings)) as bridge,
+    ):
         if not dry_run and not yes:
             count = len(reconcile(bridge.bench, dry_run=True).differences)
             sure(count, "cancellations", yes)
         report = reconcile(bridge.bench, dry_run=dry_run, progress=_progress)
-    finally:
-        bridge.close()
     if as_json:
         return show(
             {

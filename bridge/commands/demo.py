@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,15 +18,19 @@ import click
 
 from bridge import logs, signing
 from bridge import settings as environment
-from bridge.commands.demo_hands import BridgeHands
+from bridge.commands.demohands import BridgeHands
+from bridge.commands.demophone import PROVIDERS, Telephone
 from bridge.demo.clock import Clock
 from bridge.demo.hooks import Outbox
 from bridge.demo.panel import IDENTIFIER, SECRET, Panel
 from bridge.demo.panel_server import PanelServer
 from bridge.demo.story import LANGUAGES, Play
+from bridge.demo.story_phone import Chapter
 from bridge.demo.story_script import LAST_DAY
 from bridge.demo.story_stage import Tape, advise, perform
 from bridge.demo.world import World
+from bridge.environ import read_environment
+from bridge.errors import ConfigError, Problem
 from bridge.settings import Secret, Settings
 
 #: Threads that act: few, so that a restart finds work that was not begun.
@@ -42,22 +47,27 @@ PAUSE = 0.4
     default=0,
     help="Where the bridge listens; default: any free port.",
 )
-def demo_command(once: bool, port: int) -> int:
+@click.option(
+    "--provider",
+    type=click.Choice(PROVIDERS),
+    help="With this provider's adapter, against a simulated vendor.",
+)
+def demo_command(once: bool, port: int, provider: str | None) -> int:
     """Play a month of a simulated panel's life, with everything real but the world.
 
-    Receiver, worker and scheduler run as in `run`, WhatsApp on the console, on a
-    temporary SQLite file. Of the settings, BRIDGE_LANG (the narrator's language),
-    BRIDGE_CONFIG_DIR and LOG_LEVEL count.
+    Receiver, worker and scheduler run as in `run`, WhatsApp on the console or with
+    --provider, on a temporary SQLite file. Of the settings, BRIDGE_LANG (the
+    narrator's language), BRIDGE_CONFIG_DIR and LOG_LEVEL count.
     """
-    environ = environment.read_environment()
+    environ = read_environment()
     level = environ.get("LOG_LEVEL", "error")
     logs.configure(level if level in environment.LEVELS else "error")
     signal.signal(signal.SIGTERM, _interrupt)
     # The story ends yesterday, so that what is tried afterwards has today's date.
     start = Clock.real().today() - timedelta(days=LAST_DAY + 1)
     pace = PAUSE if sys.stdout.isatty() and not once else 0.0
-    with theatre(environ, port, start, pace) as stage:
-        good = perform(stage.play)
+    with theatre(environ, port, start, pace, provider) as stage:
+        good = perform(stage.play, Chapter(stage.phone) if stage.phone else None)
         if not once:
             with suppress(KeyboardInterrupt):
                 stage.stay()
@@ -77,6 +87,7 @@ class Stage:
     tape: Tape
     panel_url: str
     directory: Path
+    phone: Telephone | None = None
 
     def stay(self) -> None:
         """Stay up with the real time, say what to try, and wait for Ctrl-C."""
@@ -84,6 +95,8 @@ class Stage:
         self.hands.beat()
         self.tape.live = True
         self.play.outbox.start()
+        if self.phone is not None:
+            self.phone.stay(_show)
         command = "./run.sh" if Path("run.sh").exists() else "whmcs-bridge"
         advise(self.play, self.hands.url, self._environment(), command)
         threading.Event().wait()
@@ -102,6 +115,10 @@ class Stage:
             "WHMCS_API_IDENTIFIER": IDENTIFIER,
             "WHMCS_API_SECRET": SECRET,
         }
+        if self.phone is not None:
+            values |= {"WHATSAPP_PROVIDER": self.phone.name}
+            values |= {"BRIDGE_PUBLIC_URL": self.phone.public_url}
+            values |= self.phone.environ()
         file = self.directory / "demo.env"
         text = "".join(f"export {name}='{value}'\n" for name, value in values.items())
         file.write_text(text, encoding="utf-8")
@@ -110,22 +127,32 @@ class Stage:
 
 @contextmanager
 def theatre(
-    environ: Mapping[str, str], port: int, start: date, pace: float = 0.0
+    environ: Mapping[str, str],
+    port: int,
+    start: date,
+    pace: float = 0.0,
+    provider: str | None = None,
 ) -> Iterator[Stage]:
     """Set everything up in a temporary directory; clear it away afterwards.
 
     The story's clock begins on *start*, at nine; it moves on with real time, too.
+    With a *provider* messages go through its adapter to a simulated vendor.
     """
     clock = Clock(datetime.now(UTC), ticking=True)
     clock.set(clock.at(start, 9))
-    language = environ.get("BRIDGE_LANG", "es")
+    language = environ.get("BRIDGE_LANG", "").strip() or "es"
+    if language not in environment.LANGUAGES:
+        told = f'"{language}" is none of {", ".join(environment.LANGUAGES)}'
+        raise ConfigError([Problem("environment", 0, 0, f"BRIDGE_LANG: {told}")])
     world = World.example(clock)
     panel, tape = Panel(world), Tape(_show)
     secret = signing.new_secret()
     panel.install_addon(secret)
+    phone = Telephone(provider, clock, port := port or _free()) if provider else None
     with (
         tempfile.TemporaryDirectory(prefix="whmcs-bridge-demo-") as name,
         PanelServer(panel) as server,
+        phone.server if phone else nullcontext(),
     ):
         directory = Path(name)
         settings = Settings(
@@ -133,7 +160,7 @@ def theatre(
             database_url=f"sqlite:///{directory}/bridge.db",
             config_dir=_config(environ),
             listen_port=port,
-            language=language if language in environment.LANGUAGES else "es",
+            language=language,
             dry_run=False,
             workers=WORKERS,
             whmcs_url=server.url,
@@ -141,7 +168,9 @@ def theatre(
             whmcs_secret=Secret(SECRET),
             whatsapp_console_file=directory / "messages.jsonl",
         )
-        hands = BridgeHands(settings, clock, tape)
+        if phone is not None:
+            settings = phone.settings(settings)
+        hands = BridgeHands(settings, clock, tape, phone)
         hooks = Outbox(world, hands.url, settings.signing_secrets[0].reveal())
         hands.panel_outbox = hooks
         play = Play(
@@ -150,10 +179,17 @@ def theatre(
             pause=lambda: time.sleep(pace),
         )  # fmt: skip
         try:
-            yield Stage(play, hands, tape, server.url, directory)
+            yield Stage(play, hands, tape, server.url, directory, phone)
         finally:
             hooks.stop()
             hands.close()
+
+
+def _free() -> int:
+    """Return a port that is free: callbacks name it before the bridge listens."""
+    with socket.socket() as tried:
+        tried.bind(("127.0.0.1", 0))
+        return int(tried.getsockname()[1])
 
 
 def _config(environ: Mapping[str, str]) -> Path:

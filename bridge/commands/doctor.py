@@ -1,4 +1,4 @@
-"""doctor and notify: whether everything outside is as it should be."""
+"""doctor: whether everything outside is as it should be."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 
 from bridge import logs, wiring
 from bridge import settings as environment
+from bridge.commands.notifying import examine
 from bridge.commands.shared import show
 from bridge.errors import BridgeError, ConfigError, Reason, RemoteError
 from bridge.settings import Settings
@@ -35,34 +36,38 @@ def doctor_command(as_json: bool) -> None:
     """Look at settings, map, store, panel, permissions, clock and provider."""
     logs.configure("error")
     found: list[Finding] = []
-    unreachable = _examine(found.append)
+    status = _examine(found.append)
     if as_json:
         show([vars(one) for one in found])
     else:
         marks = {"ok": "✓", "warning": "!", "error": "✗"}
         for one in found:
             click.echo(f"{marks[one.level]} {one.about}: {one.what}")
-    if unreachable:
-        sys.exit(4)
-    if any(one.level == "error" for one in found):
-        sys.exit(1)
+    if not status and any(one.level == "error" for one in found):
+        status = 1
+    sys.exit(status)
 
 
-def _examine(say: Callable[[Finding], None]) -> bool:
-    try:
-        settings = environment.load()
-    except ConfigError as error:
-        for problem in error.problems:
+def _examine(say: Callable[[Finding], None]) -> int:
+    """Look at everything; return 3 for bad settings, 4 for a panel that is away."""
+    from bridge.commands.starting import of_parts
+
+    settings, problems = environment.examine()
+    problems += of_parts(settings, problems)
+    if problems:
+        for problem in sorted(problems):
             say(Finding("error", "settings", problem.what))
-        return False
+        if settings.config_dir.is_dir():
+            _map(settings, say)
+        return 3
     say(Finding("ok", "settings", "complete"))
     if settings.dry_run:
         what = "on: nothing is sent or changed (BRIDGE_DRY_RUN)"
         say(Finding("warning", "dry run", what))
     _map(settings, say)
     _store(settings, say)
-    _provider(settings, say)
-    return _panel(settings, say)
+    examine(settings, lambda found: say(Finding(found.level, "whatsapp", found.what)))
+    return 4 if _panel(settings, say) else 0
 
 
 def _map(settings: Settings, say: Callable[[Finding], None]) -> None:
@@ -82,15 +87,20 @@ def _map(settings: Settings, say: Callable[[Finding], None]) -> None:
 
 
 def _store(settings: Settings, say: Callable[[Finding], None]) -> None:
+    from bridge.commands.events import to_read
     from bridge.store import schema
 
     try:
-        found = schema.current(settings.database_url)
+        with to_read(settings) as there:
+            found = schema.current(there.database_url)
     except BridgeError as error:
         say(Finding("error", "store", str(error)))
         return
     if found is None:
         say(Finding("ok", "store", "empty; made at the first start"))
+    elif found not in schema.known():
+        what = f"schema {found} is newer than this program; install its version"
+        say(Finding("error", "store", what))
     elif found != schema.newest():
         say(Finding("warning", "store", "older schema: `whmcs-bridge db upgrade`"))
     else:
@@ -110,21 +120,6 @@ def _held(settings: Settings, say: Callable[[Finding], None]) -> None:
     if why is not None:
         what = f"held back: {why}; `whmcs-bridge cancellations release`"
         say(Finding("warning", "terminations", what))
-
-
-def _provider(settings: Settings, say: Callable[[Finding], None]) -> None:
-    try:
-        provider = wiring.make_provider(settings, wiring.now)
-    except ConfigError as error:
-        say(Finding("error", "whatsapp", str(error)))
-        return
-    if provider.name == "console":
-        what = "console: messages are printed, nobody receives them"
-        say(Finding("warning", "whatsapp", what))
-        return
-    say(Finding("ok", "whatsapp", f"{provider.name}, number {provider.number}"))
-    for found in provider.health():
-        say(Finding(found.level, "whatsapp", found.what))
 
 
 def _panel(settings: Settings, say: Callable[[Finding], None]) -> bool:
@@ -236,37 +231,3 @@ def _skew(settings: Settings, transport: Any, say: Callable[[Finding], None]) ->
     level = "error" if abs(off) > _LIMIT else "ok" if abs(off) < 60 else "warning"
     what = f"{off:+.0f} s from the panel's (deliveries may be {_LIMIT} s off)"
     say(Finding(level, "clock", what))
-
-
-@click.group("notify")
-def notify_command() -> None:
-    """Look whether messages arrive."""
-
-
-@notify_command.command("test")
-@click.option("--to", "number", required=True, help="A number with its country.")
-@click.option("--dry-run", is_flag=True)
-def test(number: str, dry_run: bool) -> None:
-    """Send one message to a number, through the configured provider."""
-    from bridge.errors import SendError
-    from bridge.whatsapp import Message
-    from bridge.whatsapp.phones import explain, normalise
-
-    settings = environment.load(need=False)
-    to = normalise(number, settings.default_country)
-    if to is None:
-        why = explain(number, settings.default_country)
-        raise click.BadParameter(why, param_hint="--to")
-    provider = wiring.make_provider(settings, wiring.now)
-    text = "Mensaje de prueba del puente. / A test message of the bridge."
-    if dry_run or settings.dry_run:
-        click.echo(f"would send to {to} through {provider.name}: {text}")
-        if settings.dry_run and not dry_run:
-            click.echo("(BRIDGE_DRY_RUN is true.)", err=True)
-        return
-    message = Message(to, text, settings.language, "test", "notify-test")
-    try:
-        receipt = provider.send(message)
-    except SendError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"{receipt.states[-1].value}, id {receipt.id}")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,9 +14,13 @@ import click
 import sqlalchemy as sa
 
 from bridge import settings as environment
-from bridge.commands.shared import show, sure, table, who
+from bridge.commands.outcomes import describe_message, tell_message
+from bridge.commands.reasons import did, last_word, summary
+from bridge.commands.shared import instant, shorten, show, sure, table, who
+from bridge.errors import StoreUnusable
 from bridge.events import Body, Event, subject
-from bridge.store import Store, book, inbox, outbox, reports, schema
+from bridge.settings import Settings
+from bridge.store import Store, book, engines, inbox, outbox, reports, schema, told
 from bridge.store.inbox import Accepted
 
 
@@ -22,15 +31,40 @@ def open_store() -> Store:
     return Store(settings.database_url, readers=2)
 
 
+@contextmanager
+def to_read(settings: Settings, only: bool = True) -> Iterator[Settings]:
+    """Give settings whose store may be read; one that is not there is not made.
+
+    In its place stands an empty one, which is cleared away afterwards; not where
+    it is not *only* read. Raises StoreUnusable where none can be made.
+    """
+    path = engines.file_of(settings.database_url)
+    if path is None or path.exists() or not only:
+        yield settings
+        return
+    nearest = next(one for one in path.absolute().parents if one.exists())
+    if not nearest.is_dir():
+        what = f"{shorten(nearest)}: a file stands where a directory must be"
+        raise StoreUnusable(what)
+    with tempfile.TemporaryDirectory(prefix="whmcs-bridge-") as scratch:
+        yield replace(settings, database_url=f"sqlite:///{scratch}/empty.db")
+
+
+@contextmanager
+def reading() -> Iterator[Store]:
+    """Open the configured store to look at it, and close it."""
+    with to_read(environment.load(need=False)) as settings:
+        schema.migrate(settings.database_url)
+        store = Store(settings.database_url, readers=2)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
 def moment(text: str) -> datetime:
-    """Read a date or an ISO time; one without a zone is the panel's."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise click.BadParameter(f'"{text}" is no date or ISO time') from error
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=environment.load(need=False).zone)
-    return found.astimezone(UTC)
+    """Read what `--since` says; a time without a zone is the panel's."""
+    return instant(text, environment.load(need=False).zone, "--since")
 
 
 @click.group("events")
@@ -38,18 +72,29 @@ def events_command() -> None:
     """What came in, and what became of it."""
 
 
+#: What an event may be in, and a job of it.
+STATES = (
+    *("new", "matched", "no rule", "decided"),
+    *("waiting", "running", "parked", "rehearsed", "done", "skipped", "withdrawn"),
+)
+_status = click.option(
+    "--status",
+    type=click.Choice(STATES),
+    help="Only events in this state, or with a step in it.",
+)
+
+
 @events_command.command("list")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10000))
 @click.option("--since", help="A date or ISO time.")
-@click.option("--status", help="Only events in this state, as parked.")
+@_status
 @click.option("--hookpoint", default="", help="Only this hookpoint.")
 @click.option("--json", "as_json", is_flag=True)
 def list_(
     limit: int, since: str | None, status: str | None, hookpoint: str, as_json: bool
 ) -> None:
     """List events, the newest first, with one sentence of reason each."""
-    store = open_store()
-    with store.read() as db:
+    with reading() as store, store.read() as db:
         rows = reports.list_events(
             db,
             limit=limit,
@@ -57,9 +102,10 @@ def list_(
             hookpoint=hookpoint,
             status=status or "",
         )
-        jobs = reports.jobs_of(db, [row.id for row in rows])
-    store.close()
-    found = [_brief(row, jobs[row.id]) for row in rows]
+        ids = [row.id for row in rows]
+        jobs = reports.jobs_of(db, ids)
+        sent = told.messages_for(db, ids)
+    found = [_brief(row, jobs[row.id], sent[row.id]) for row in rows]
     if as_json:
         return show(found)
     shown = [
@@ -69,8 +115,8 @@ def list_(
     table(["received (UTC)", "id", "hookpoint", "state", "reason"], shown, "No events.")
 
 
-def _brief(row: Any, jobs: list[Any]) -> dict[str, Any]:
-    state, reason = summary(row, jobs)
+def _brief(row: Any, jobs: list[Any], sent: list[Any]) -> dict[str, Any]:
+    state, reason = summary(row, jobs, {one.job_key: last_word(one) for one in sent})
     return {
         "id": row.id,
         "hookpoint": row.hookpoint,
@@ -78,33 +124,8 @@ def _brief(row: Any, jobs: list[Any]) -> dict[str, Any]:
         "state": state,
         "reason": reason,
         "map": row.map_version,
+        "messages": [{"name": one.name, "state": one.state} for one in sent],
     }
-
-
-_WORST = ("parked", "running", "waiting", "rehearsed", "done", "skipped", "withdrawn")
-
-
-def summary(row: Any, jobs: list[Any]) -> tuple[str, str]:
-    """Return an event's state (that of its most urgent job) and why, in a sentence."""
-    if row.state in ("no rule", "decided") or not jobs:
-        return row.state, row.reason or ""
-    for state in _WORST:
-        for job in jobs:
-            if job.state == state:
-                return state, job.reason or _did(job)
-    return row.state, row.reason or ""
-
-
-def _did(job: Any) -> str:
-    outcome = job.outcome or {}
-    if job.action == "send_alert" and job.state == "done":
-        return (
-            f"{outcome.get('message')} to {outcome.get('to')}: {outcome.get('state')}"
-        )
-    if job.state in ("waiting", "running"):
-        return f"{job.action}: {job.state}"
-    told = ", ".join(f"{k} {v}" for k, v in outcome.items())
-    return f"{job.action}: {told}" if told else job.action
 
 
 @events_command.command("show")
@@ -112,9 +133,8 @@ def _did(job: Any) -> str:
 @click.option("--json", "as_json", is_flag=True)
 def show_(id: str, as_json: bool) -> None:
     """Show everything about one event: rules, conditions, tries, calls, texts."""
-    store = open_store()
-    found = describe(store, id)
-    store.close()
+    with reading() as store:
+        found = describe(store, id)
     if found is None:
         raise click.ClickException(f'There is no event "{id}".')
     if as_json:
@@ -132,8 +152,10 @@ def describe(store: Store, id: str) -> dict[str, Any] | None:
         row = rows[0]
         jobs = reports.jobs_of(db, [id])[id]
         tries = reports.attempts_of(db, [job.key for job in jobs])
-        sent = reports.messages_of(db, id)
-    state, reason = summary(row, jobs)
+        sent = told.messages_for(db, [id])[id]
+        states, settled = told.states_of(db, sent), told.settled(db, sent)
+    became = {one.job_key: last_word(one) for one in sent}
+    state, reason = summary(row, jobs, became)
     return {
         "id": row.id,
         "hookpoint": row.hookpoint,
@@ -146,20 +168,20 @@ def describe(store: Store, id: str) -> dict[str, Any] | None:
         "map": row.map_version,
         "conflicts": row.conflicts,
         "answer": row.answer,
-        "jobs": [_job(job, tries[job.key]) for job in jobs],
+        "jobs": [_job(job, tries[job.key], became) for job in jobs],
         "messages": [
-            {"to": m.to, "text": m.text, "state": m.state, "name": m.name} for m in sent
+            describe_message(one, states[one.key], settled.get(one.key)) for one in sent
         ],
     }
 
 
-def _job(job: Any, tries: list[Any]) -> dict[str, Any]:
+def _job(job: Any, tries: list[Any], became: dict[str, str]) -> dict[str, Any]:
     return {
         "key": job.key,
         "rule": job.rule,
         "action": job.action,
         "state": job.state,
-        "reason": job.reason or _did(job),
+        "reason": job.reason or did(job, became),
         "when": job.condition,
         "attempts": job.attempts,
         "next_at": job.run_at if job.state in ("waiting", "running") else None,
@@ -208,9 +230,7 @@ def _tell(found: dict[str, Any]) -> None:
             for call in one.get("calls") or []:
                 click.echo(f"    {call}")
     for message in found["messages"]:
-        click.echo(f"\nto {message['to']} ({message['name']}): {message['state']}")
-        for line in message["text"].splitlines():
-            click.echo(f"  | {line}")
+        tell_message(message)
 
 
 @events_command.command("retry")
@@ -225,15 +245,19 @@ def retry(ids: tuple[str, ...], everything: bool, dry_run: bool, yes: bool) -> N
     store = open_store()
     with store.read() as db:
         keys = reports.parked_keys(db, ids if ids else None)
+        known = {row.id for row in reports.list_events(db, ids=ids, limit=100_000)}
+    unknown = sorted(set(ids) - known)
+    for id in unknown:
+        click.echo(f'There is no event "{id}" to retry.', err=True)
     if not keys:
         store.close()
         click.echo("Nothing is parked there.", err=True)
-        return
+        sys.exit(1 if unknown else 0)
     if dry_run:
         store.close()
         for key in keys:
             click.echo(f"would run again: {key}")
-        return
+        sys.exit(1 if unknown else 0)
     sure(len(keys), "jobs", yes)
     now = datetime.now(UTC)
 
@@ -246,12 +270,14 @@ def retry(ids: tuple[str, ...], everything: bool, dry_run: bool, yes: bool) -> N
     click.echo(
         f"{count} job{'s' * (count != 1)} will run again, by the running bridge."
     )
+    if unknown:
+        sys.exit(1)
 
 
 @events_command.command("replay")
 @click.argument("ids", nargs=-1)
 @click.option("--since", help="A date or ISO time.")
-@click.option("--status", help="Only events in this state.")
+@_status
 @click.option("--dry-run", is_flag=True, help="Only say what would be replayed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def replay(

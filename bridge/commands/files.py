@@ -94,7 +94,7 @@ def check_command(file: Path | None, form: str, as_json: bool) -> None:
     from bridge.hookmap import check_map
 
     problems = _environment()
-    directory = Path(environment.read_environment().get("BRIDGE_CONFIG_DIR", "config"))
+    directory = environment.examine(need=False)[0].config_dir
     if not directory.is_dir():
         what = f"{directory}: there is no such directory; `whmcs-bridge init` makes one"
         problems.append(Problem("environment", 0, 0, f"BRIDGE_CONFIG_DIR: {what}"))
@@ -255,9 +255,8 @@ def _rules() -> dict[str, list[str]]:
     """Return the map's rules by hookpoint; nothing where the map is not good."""
     from bridge.hookmap import load_map
 
-    settings: Any = environment.read_environment().get("BRIDGE_CONFIG_DIR", "config")
     try:
-        found = load_map(Path(settings))
+        found = load_map(environment.examine(need=False)[0].config_dir)
     except ConfigError:
         click.echo("(The map has problems: `whmcs-bridge check`.)", err=True)
         return {}

@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
+
+#: The last column of a table has so much room at least.
+_NARROWEST = 30
+#: The calendar's ends.
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+_END = datetime.max.replace(tzinfo=UTC)
 
 
 def show(value: Any) -> None:
@@ -40,10 +47,41 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], empty: str = "") -
     from rich.console import Console
     from rich.table import Table
 
-    drawn = Table(*head, header_style="bold", box=None, pad_edge=False)
+    console = Console(markup=False, emoji=False, highlight=False)
+    drawn = Table(header_style="bold", box=None, pad_edge=False)
+    for name in head[:-1]:  # ids are copied from here: never cut
+        drawn.add_column(name, no_wrap=True, overflow="ignore")
+    drawn.add_column(head[-1], overflow="fold")
     for row in cells:
         drawn.add_row(*row)
-    Console().print(drawn, markup=False)
+    whole = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+    least = sum(whole[:-1]) + 2 * len(whole) + min(whole[-1], _NARROWEST)
+    console.width = max(console.width, least)
+    console.print(drawn, crop=False)
+
+
+def instant(
+    text: str, zone: ZoneInfo, hint: str, *, whole_day: bool = False
+) -> datetime:
+    """Read a date or an ISO time as aware UTC; one without a zone is the panel's.
+
+    With *whole_day* a date is the end of that day. What lies beyond the calendar's
+    ends is brought to them.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        what = f'"{text}" is no date (YYYY-MM-DD) or ISO time'
+        raise click.BadParameter(what, param_hint=hint) from error
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=zone)
+    try:
+        if whole_day and len(text) == len("YYYY-MM-DD"):
+            found += timedelta(days=1)
+        found = found.astimezone(UTC)
+    except OverflowError:
+        return _BEGINNING if found.year == 1 else _END
+    return found
 
 
 def sure(count: int, what: str, yes: bool) -> None:

@@ -6,6 +6,7 @@ import json
 import sys
 import tempfile
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import click
 from bridge import logs
 from bridge import settings as environment
 from bridge.commands.shared import show
-from bridge.errors import BridgeError
+from bridge.errors import LOCKED_OUT, BridgeError, RemoteError
 from bridge.events import Event, catalogue, read_body
 from bridge.settings import Settings
 
@@ -58,13 +59,43 @@ def try_command(
     sample = sample or not settings.whmcs_url
     if sample and not as_json:
         click.echo("Clients and invoices below are made up (no panel asked).", err=True)
-    found = _preview(settings, hookpoint, body, sample)
+    asked = _Asked()
+    found = _preview(settings, hookpoint, body, sample, asked)
     if as_json:
         show(found)
     else:
         _tell(found)
+    if asked.failed is not None:
+        click.echo(f"The panel could not be asked: {asked.failed}", err=True)
+        sys.exit(4)
     if any(job["state"] == "parked" for job in found["jobs"]):
         sys.exit(1)
+
+
+class _Asked:
+    """A panel that remembers that it could not be asked; *failed* says why."""
+
+    def __init__(self) -> None:
+        self._panel: Any = None
+        self.failed: RemoteError | None = None
+
+    def of(self, panel: Any) -> Any:
+        """Put this before *panel*."""
+        self._panel = panel
+        return self
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._panel, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return method(*args, **kwargs)
+            except RemoteError as error:
+                if error.transient or error.reason in LOCKED_OUT:
+                    self.failed = error
+                raise
+
+        return call
 
 
 def _known(hookpoint: str) -> None:
@@ -83,7 +114,9 @@ def _body(
     if fixture is not None:
         try:
             read = json.loads(fixture.read_text(encoding="utf-8"))
-        except (ValueError, UnicodeDecodeError) as error:
+        except RecursionError as error:
+            raise click.ClickException(f"{fixture}: nested too deeply") from error
+        except ValueError as error:
             raise click.ClickException(f"{fixture}: not JSON: {error}") from error
         if not isinstance(read, dict):
             raise click.ClickException(f"{fixture}: must hold a JSON object")
@@ -95,6 +128,10 @@ def _body(
         if not equals or not key:
             raise click.UsageError(f'--set takes KEY=VALUE, not "{pair}"')
         _put(document, key, value)
+    try:
+        json.dumps(document)
+    except RecursionError as error:
+        raise click.UsageError("--set nests too deeply") from error
     return document
 
 
@@ -102,12 +139,18 @@ def _put(document: dict[str, Any], key: str, value: str) -> None:
     holder, leaf = document.setdefault("data", {}), key
     if key.startswith("context."):
         holder, leaf = document.setdefault("context", {}), key.removeprefix("context.")
-    while "." in leaf:
+    head = "data" if holder is document["data"] else "context"
+    while True:
+        if not isinstance(holder, dict):
+            what = f"--set {key}=...: {head} is {json.dumps(holder)[:40]} already"
+            raise click.UsageError(f"{what}, nothing nests in it")
+        if "." not in leaf:
+            break
         head, _, leaf = leaf.partition(".")
         holder = holder.setdefault(head, {})
     try:
         holder[leaf] = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         holder[leaf] = value
 
 
@@ -135,7 +178,11 @@ def sample_data(hookpoint: str) -> dict[str, Any]:
 
 
 def _preview(
-    settings: Settings, hookpoint: str, body: dict[str, Any], sample: bool
+    settings: Settings,
+    hookpoint: str,
+    body: dict[str, Any],
+    sample: bool,
+    asked: _Asked,
 ) -> dict[str, Any]:
     """Run the real path on a store of its own, dry."""
     from dataclasses import replace
@@ -153,6 +200,7 @@ def _preview(
         panel: Any = SamplePanel(today, immediate=immediate) if sample else None
         bridge = wiring.build(own, panel=panel)
         bridge.bench.preview = True
+        bridge.bench.panel = asked.of(bridge.bench.panel)
         try:
             return _outcome(bridge, hookpoint, body)
         finally:
@@ -208,11 +256,16 @@ def _tell(found: dict[str, Any]) -> None:
 @_fixture
 @_set
 @click.option("--id", "id_", help="The delivery's id; default: a new one.")
+@click.option("--json", "as_json", is_flag=True)
 def trigger_command(
-    hookpoint: str, fixture: Path | None, pairs: tuple[str, ...], id_: str | None
+    hookpoint: str,
+    fixture: Path | None,
+    pairs: tuple[str, ...],
+    id_: str | None,
+    as_json: bool,
 ) -> None:
     """Sign a delivery of HOOKPOINT and post it to the running bridge."""
-    from bridge.signing import sign
+    from bridge.signing import ID_RULE, is_id, sign
     from bridge.transport import Call, Transport
 
     _known(hookpoint)
@@ -221,6 +274,8 @@ def trigger_command(
         raise click.ClickException("BRIDGE_SIGNING_SECRETS is not set.")
     raw = json.dumps(_body(hookpoint, fixture, pairs)).encode()
     id_ = id_ or f"trigger-{uuid.uuid4()}"
+    if not is_id(id_):
+        raise click.BadParameter(ID_RULE, param_hint="--id")
     stamp = int(datetime.now(UTC).timestamp())
     headers = {
         "content-type": "application/json",
@@ -235,8 +290,19 @@ def trigger_command(
     answer = Transport(pool=1, total=10).send(
         Call("POST", url, headers, raw), service="bridge"
     )
-    click.echo(f"{answer.status} {answer.body.decode('utf-8', 'replace').strip()}")
+    text = answer.body.decode("utf-8", "replace").strip()
+    if as_json:
+        show({"id": id_, "status": answer.status, "answer": _read_json(text)})
+    else:
+        click.echo(f"{answer.status} {text}")
     if answer.status >= 300:
         sys.exit(1)
     if address == "hooks":
         click.echo(f"See what became of it: whmcs-bridge events show {id_}", err=True)
+
+
+def _read_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,14 +14,16 @@ import sqlalchemy as sa
 from bridge import logs, wiring
 from bridge import settings as environment
 from bridge.billing.model import Client, Cycle, Service
-from bridge.billing.money import decimal_text
+from bridge.billing.money import decimal_text, round_half_up
 from bridge.billing.upgrades import UpgradeQuote, quote
+from bridge.commands.events import to_read
 from bridge.commands.shared import show, who
 from bridge.errors import Reason, RemoteError
 from bridge.facts import invoice_url
 from bridge.gather import upgrade_case
 from bridge.hooks.invoice_upgrade import order_id, order_values
 from bridge.ledger import StoreBook
+from bridge.settings import Settings
 from bridge.store import book, outbox
 from bridge.store.outbox import NewJob
 
@@ -30,36 +33,38 @@ def upgrade_command() -> None:
     """The difference between two plans, how it was worked out, and its invoice."""
 
 
+#: The largest number that the panel gives to anything.
+_id = click.IntRange(1, 2**31 - 1)
 _to = click.option(
     "--to",
     "product",
     required=True,
-    type=click.IntRange(1),
+    type=_id,
     help="The new plan's product id.",
 )
 _cycle = click.option("--cycle", help="monthly, annually, ...; default: as now.")
 
 
 @upgrade_command.command("quote")
-@click.argument("service", type=click.IntRange(1))
+@click.argument("service", type=_id)
 @_to
 @_cycle
 @click.option("--json", "as_json", is_flag=True)
 def quote_command(service: int, product: int, cycle: str | None, as_json: bool) -> None:
     """Show what changing SERVICE to another plan costs; nothing is changed."""
-    bridge = _open()
-    try:
+    with (
+        to_read(environment.load()) as settings,
+        closing(_open(settings)) as bridge,
+    ):
         found, _, client = _quote(bridge, service, product, cycle)
         sentence = "" if found.allowed else _sentence(bridge, found, client)
-    finally:
-        bridge.close()
     _tell(found, sentence, as_json)
     if not found.allowed:
         sys.exit(1)
 
 
 @upgrade_command.command("order")
-@click.argument("service", type=click.IntRange(1))
+@click.argument("service", type=_id)
 @_to
 @_cycle
 @click.option("--json", "as_json", is_flag=True)
@@ -74,8 +79,10 @@ def order_command(
     yes: bool,
 ) -> None:
     """Make the invoice of the difference; once paid, the plan changes by itself."""
-    bridge = _open()
-    try:
+    with (
+        to_read(environment.load(), only=dry_run) as settings,
+        closing(_open(settings)) as bridge,
+    ):
         found, owned, client = _quote(bridge, service, product, cycle)
         if not found.allowed or found.charge is None:
             _tell(found, _sentence(bridge, found, client), as_json)
@@ -83,15 +90,13 @@ def order_command(
         if dry_run:
             return _tell(found, "", as_json)
         if not yes:
-            _tell(found, "", False)
+            _working(found, err=True)
             click.confirm("Make this invoice?", abort=True, err=True)
         _order(bridge, found, owned, as_json)
-    finally:
-        bridge.close()
+    return None
 
 
-def _open() -> Any:
-    settings = environment.load()
+def _open(settings: Settings) -> Any:
     logs.configure("error")
     return wiring.build(settings)
 
@@ -183,14 +188,28 @@ def _tell(found: UpgradeQuote, sentence: str, as_json: bool) -> None:
         click.echo(f"Refused ({found.refusal}): {found.reason}")
         click.echo(sentence)
         return None
+    return _working(found)
+
+
+def _working(found: UpgradeQuote, *, err: bool = False) -> None:
+    """Print how the charge was worked out; before a question it is only talk."""
     for line in found.lines:
-        click.echo(f"{line.amount:>14,.4f}  {line.label}  ({line.source})")
+        told = _exact(line.amount, found.currency)
+        click.echo(f"{told:>14}  {line.label}  ({line.source})", err=err)
     exact = sum((line.amount for line in found.lines), Decimal(0))
     if found.charge is not None and exact != found.charge:
-        click.echo(f"{exact:>14,.4f}  the difference, rounded once, half up, to:")
-    click.echo(f"{money:>14}  {found.currency} to pay ({found.basis} basis)")
-    click.echo(f"Renews at {found.recurring} {found.currency}, due {found.due_date}.")
-    return None
+        click.echo(f"{exact:>14.4f}  the difference, rounded once, half up:", err=err)
+    money = decimal_text(found.charge or Decimal(0), found.currency)
+    to_pay = f"{money:>14}  {found.currency} to pay ({found.basis} basis)"
+    click.echo(to_pay, err=err)
+    renews = f"Renews at {found.recurring} {found.currency}, due {found.due_date}."
+    click.echo(renews, err=err)
+
+
+def _exact(amount: Decimal, currency: str) -> str:
+    """Return an amount of the working: it is not rounded yet, and shown so."""
+    whole = round_half_up(amount, currency)
+    return f"{whole:f}" if whole == amount else f"{amount:.4f}"
 
 
 def _order(bridge: Any, found: UpgradeQuote, service: Service, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from bridge.demo.clock import Clock
 from bridge.demo.hooks import sign
 from bridge.demo.panel_wire import Answer, Wire
 from bridge.demo.story import Play, Sent, Words, tell_story
+from bridge.demo.story_phone import Chapter
 from bridge.demo.story_script import script
 
 #: How long the bridge may take over an answer, in seconds.
@@ -115,11 +116,14 @@ class Door:
         return wire.send("POST", "/hooks/whmcs", body, headers, _PATIENCE)
 
 
-def perform(play: Play) -> bool:
-    """Play the whole story and sum it up; true if all came out as it says."""
+def perform(play: Play, chapter: Chapter | None = None) -> bool:
+    """Play the whole story and sum it up; true if all came out as it says.
+
+    *chapter* is what is told with a provider besides.
+    """
     began = time.monotonic()
     play.show(play.words(_OPENING))
-    verdicts = tell_story(play, script(play.world, play.start))
+    verdicts = tell_story(play, script(play.world, play.start, chapter))
     bad = [verdict for verdict in verdicts if not verdict.good]
     good, took = len(verdicts) - len(bad), time.monotonic() - began
     play.show("")

@@ -102,6 +102,25 @@ class Transfer:
 
 
 @dataclass(frozen=True)
+class Sent:
+    """A message that went out, and the job that it was.
+
+    *root* is the key of the job that sent it first, *again* how often it was sent
+    anew since.
+    """
+
+    key: str
+    root: str
+    client_id: int | None
+    to: str
+    name: str
+    action: str
+    event_id: str | None
+    parameters: dict[str, Any]
+    again: int = 0
+
+
+@dataclass(frozen=True)
 class Person:
     """A telephone: whether he wants alerts, and may be written to freely.
 
@@ -176,6 +195,10 @@ class Book(Protocol):
         """Mark a move as begun; false when it does not stand any more."""
         ...
 
+    def sent(self, key: str, provider_id: str) -> Sent | None:
+        """Return a message that went out, by our key or the provider's id."""
+        ...
+
     def held(self) -> str | None:
         """Return why staff hold every termination back, None when they do not."""
         ...
@@ -244,7 +267,7 @@ class Post(Protocol):
 class Effects:
     """What is kept in the same transaction as the outcome."""
 
-    rows: list[tuple[str, str, dict[str, Any], str | None]] = field(
+    rows: list[tuple[str, str | int, dict[str, Any], str | None]] = field(
         default_factory=list
     )
     later: list[dict[str, Any]] = field(default_factory=list)
@@ -291,7 +314,7 @@ class Context:
         return language_of(client, self.language)
 
     def keep(
-        self, table: str, key: str, *, was: str | None = None, **values: Any
+        self, table: str, key: str | int, *, was: str | None = None, **values: Any
     ) -> None:
         """Write a row of ours by its key, together with the outcome.
 
@@ -307,15 +330,20 @@ class Context:
         key: str,
         at: datetime | None = None,
         urgent: bool = False,
+        event_id: str | None = None,
         **parameters: Any,
     ) -> None:
-        """Put another action in the outbox, together with the outcome."""
+        """Put another action in the outbox, together with the outcome.
+
+        It is of this job's event, or of the one with *event_id*.
+        """
         self.effects.later.append(
             {
                 "action": action,
                 "key": key,
                 "run_at": at or self.now,
                 "urgent": urgent,
+                "event_id": event_id,
                 "parameters": parameters,
             }
         )

@@ -35,12 +35,12 @@ def record_upgrade(ctx: Context) -> Outcome:
     if str(row.get("type", "package")).casefold() not in ("package", ""):
         raise Skipped("an upgrade of options, not of the plan")
     old, new, cycle = _products(row)
+    told = _amount(row.get("amount"))
     service = ctx.facts.service
     ctx.client_id = service.client_id
     if service.product_id != new:
         raise _not_yet(ctx, f"the panel shows plan {service.product_id}, not {new}")
     client = ctx.facts.client
-    told = _amount(row.get("amount"))
     paid = upgrade_paid(ctx.panel, client.id, number) if told else Decimal(0)
     if paid is None and _young(ctx):
         raise _not_yet(ctx, f"no paid invoice shows upgrade {number}")

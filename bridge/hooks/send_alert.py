@@ -8,9 +8,10 @@ from typing import Any
 from marshmallow import fields, validate
 
 from bridge.billing.model import Client
-from bridge.errors import Skipped
+from bridge.errors import ErrorClass, SendError, Skipped
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context, quiet_until
+from bridge.hooks.write_by_panel import WAYS, write_instead
 from bridge.whatsapp.phones import explain, normalise
 
 #: Hookpoints that tell of a changed password; two of them may tell of one change.
@@ -26,6 +27,7 @@ _LISTED = 20
     to=fields.String(
         load_default="client", validate=validate.OneOf(("client", "old_phone"))
     ),
+    fallback=fields.String(load_default="", validate=validate.OneOf(("", *WAYS))),
 )
 def send_alert(
     ctx: Context,
@@ -33,16 +35,19 @@ def send_alert(
     message: str,
     urgent: bool = False,
     to: str = "client",
+    fallback: str = "",
 ) -> Outcome:
     """Send a message to the client, at a decent hour, once.
 
     The owner is read from the panel. A user's alert goes to each client that he
-    owns. Raises Skipped where nobody can be written to, Parked where the
-    delivery and the panel disagree on whom.
+    owns. Where WhatsApp says that it never reaches him, it goes by *fallback*:
+    email or ticket. Raises Skipped where nobody can be written to, Parked where
+    the delivery and the panel disagree on whom.
     """
     owners = ctx.facts.owners()
     if len(owners) > 1:
-        return _one_each(ctx, owners, message=message, urgent=urgent, to=to)
+        given = {"message": message, "urgent": urgent, "to": to, "fallback": fallback}
+        return _one_each(ctx, owners, **given)
     client = ctx.facts.client
     ctx.client_id = client.id
     _once_for_one_change(ctx, client)
@@ -60,7 +65,14 @@ def send_alert(
     else:
         uses = ctx.post.uses(message)
         text = ctx.post.render(message, language, ctx.facts.variables(uses, language))
-    state = ctx.post.send(number, text, key=ctx.key, client_id=client.id)
+    try:
+        state = ctx.post.send(number, text, key=ctx.key, client_id=client.id)
+    except SendError as error:
+        if error.kind is not ErrorClass.NEVER or not fallback or to != "client":
+            raise
+        ctx.keep("contacts", number, unreachable_at=ctx.now)
+        write_instead(ctx, ctx.key, fallback, message, client.id)
+        return {"to": f"client {client.id}", "message": message, "state": fallback}
     return {"to": f"client {client.id}", "message": message, "state": state} | (
         {"together_with": len(more)} if more else {}
     )

@@ -21,6 +21,7 @@ from bridge.store.tables import (
     jobs,
     marks,
     messages,
+    phones,
     transfers,
     upgrades,
 )
@@ -33,6 +34,7 @@ _TABLES: dict[str, tuple[sa.Table, str]] = {
     "marks": (marks, "name"),
     "contacts": (contacts, "number"),
     "transfers": (transfers, "key"),
+    "phones": (phones, "client_id"),
 }
 #: How the reason of a job begins that waits because terminations are held back.
 HELD = "terminations are held"

@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from bridge.errors import StoreUnusable
+
 #: How long a statement waits for another process's lock, in milliseconds. Twice
 #: that is less than the door has for its answer: a delivery may have to wait for
 #: the batch before its own to give up.
@@ -49,6 +51,18 @@ def identity(path: Path | None) -> tuple[int, int] | None:
     return (found.st_dev, found.st_ino) if found is not None else None
 
 
+def make(path: Path) -> None:
+    """Make an empty file, and the directories around it; raises StoreUnusable."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            why = "a file stands where a directory must be"
+        raise StoreUnusable(f"{error.filename or path}: {why}") from error
+
+
 def _is(url: str) -> bool:
     return url.startswith("sqlite")
 
@@ -56,8 +70,7 @@ def _is(url: str) -> bool:
 def _sqlite(url: str, size: int, begin: str, cache_kib: int) -> sa.Engine:
     path = file_of(url)
     if path is not None and not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        make(path)
     engine = sa.create_engine(
         url,
         poolclass=sa.QueuePool,

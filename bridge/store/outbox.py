@@ -328,6 +328,11 @@ def _attempt(job: Job, result: Finish, now: datetime) -> dict[str, Any]:
     }
 
 
+def get(db: sa.Connection, key: str) -> Any:
+    """Return a job's row, None if there is none of that key."""
+    return db.execute(sa.select(jobs).where(jobs.c.key == key)).first()
+
+
 def held_until(db: sa.Connection, job: Job) -> datetime | None:
     """Return when our claim's lease ends, None when the claim is lost."""
     query = sa.select(jobs.c.run_at).where(

@@ -262,7 +262,9 @@ templates = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("category", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
 )
 

@@ -72,7 +72,7 @@ def tell_each(db: sa.Connection, told: Sequence[tuple[Told, datetime]]) -> list[
     known = [pair for pair, is_new in zip(told, fresh, strict=True) if is_new]
     _advance(db, [one for one, _ in known])
     outbox_now = max((now for _, now in told), default=None)
-    failed = [_failure(one, now) for one, now in known if one.state == "failed"]
+    failed = [_failure(db, one, now) for one, now in known if one.state == "failed"]
     if failed and outbox_now is not None:
         outbox.put(db, failed, outbox_now)
     return fresh
@@ -132,10 +132,11 @@ def _advance(db: sa.Connection, told: Iterable[Told]) -> None:
         db.execute(_BY_ID, by_id)
 
 
-def _failure(one: Told, now: datetime) -> NewJob:
+def _failure(db: sa.Connection, one: Told, now: datetime) -> NewJob:
+    sent = message(db, key=one.tag, provider_id=one.provider_id)
     return NewJob(
         key=f"{one.provider}:{one.provider_id}/failed",
-        event_id=None,
+        event_id=sent.event_id if sent is not None else None,
         action="settle_failure",
         rule="whatsapp",
         run_at=now,
@@ -220,6 +221,12 @@ def wrote(db: sa.Connection, number: str, at: datetime) -> None:
     )
 
 
+def close_window(db: sa.Connection, number: str) -> None:
+    """Note that the provider says the window is closed."""
+    change = sa.update(contacts).where(contacts.c.number == number)
+    db.execute(change.values(wrote_at=None))
+
+
 def opt(
     db: sa.Connection,
     number: str,
@@ -268,12 +275,19 @@ def known_templates(db: sa.Connection) -> list[Any]:
     return list(db.execute(query))
 
 
-def approved(db: sa.Connection, name: str) -> set[str]:
-    """Return the languages in which a template may be sent."""
-    query = sa.select(templates.c.language).where(
-        templates.c.name == name, templates.c.status == "APPROVED"
-    )
-    return set(db.execute(query).scalars())
+def templates_named(db: sa.Connection, name: str) -> list[Any]:
+    """Return a template in every language that the provider knows."""
+    return list(db.execute(sa.select(templates).where(templates.c.name == name)))
+
+
+def forget_templates(db: sa.Connection, kept: set[tuple[str, str]]) -> None:
+    """Drop the templates that the provider does not have any more."""
+    for row in known_templates(db):
+        if (row.name, row.language) not in kept:
+            gone = sa.and_(
+                templates.c.name == row.name, templates.c.language == row.language
+            )
+            db.execute(sa.delete(templates).where(gone))
 
 
 def note_template(
@@ -281,13 +295,8 @@ def note_template(
 ) -> None:
     """Write what the provider says of a template; what is not given stays."""
     kept = {"changed_at": now, **values}
-    fresh = {
-        "provider_id": "",
-        "status": "",
-        "category": "",
-        "reason": "",
-        "digest": "",
-    }
+    names = ("provider_id", "status", "category", "reason", "body", "label", "url")
+    fresh = dict.fromkeys(names, "")
     statement = insert(db.dialect.name, templates).values(
         {"name": name, "language": language, **fresh, **kept}
     )

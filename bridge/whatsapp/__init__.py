@@ -300,6 +300,10 @@ class Provider(Protocol):
         """Return what answers the question that sets the webhook up, if it is one."""
         return None
 
+    def question(self, challenge: str) -> dict[str, str]:
+        """Return the query that `handshake` would answer with *challenge*, if any."""
+        return {}
+
     def read(self, hook: WebhookRequest) -> list[Notice]:
         """Return everything that a verified request tells, in its order.
 

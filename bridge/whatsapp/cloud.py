@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,11 +31,14 @@ from bridge.whatsapp.cloud_account import Account
 from bridge.whatsapp.cloud_errors import ERRORS, PAUSES
 from bridge.whatsapp.cloud_hooks import notices
 from bridge.whatsapp.line import Line, Rule, Sends, by_status, tail_of
+from bridge.whatsapp.phones import other_form
 from bridge.whatsapp.reading import TEXT_LIMIT, decode, fitted, pick, text, whole, word
 
 #: https://developers.facebook.com/docs/whatsapp/cloud-api/messages/text-messages
 _LONGEST = 4096
 _TAG = 512
+#: Nobody there, or (of a test number) not on its list: by another form, perhaps.
+_NOT_THERE = ("131026", "131030")
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,26 @@ class CloudProvider(Provider):
     def send(self, message: Message) -> Receipt:
         """Send free text inside the window, an approved template outside."""
         self._line.check(message, _LONGEST)
+        try:
+            return self._sent(message, message.to)
+        except SendError as error:
+            other = other_form(message.to) if error.code in _NOT_THERE else None
+            if other is None:
+                raise
+            return self._in_other_form(message, other, error)
+
+    def _in_other_form(self, message: Message, other: str, first: SendError) -> Receipt:
+        """Try the other form of a number once; where it is none either, as before."""
+        try:
+            receipt = self._sent(message, other)
+        except SendError as error:
+            raise first if error.code in _NOT_THERE else error from None
+        return replace(receipt, detail=receipt.detail | {"number": "its other form"})
+
+    def _sent(self, message: Message, to: str) -> Receipt:
         url = f"{self._base}/{self.number}/messages"
-        call = Call.post(url, json=self._body(message), headers=self._auth)
-        answer = self._line.post(call)
+        body = self._body(message) | {"to": to}
+        answer = self._line.post(Call.post(url, json=body, headers=self._auth))
         if not 200 <= answer.status < 300:
             raise self.refusal(answer, message.category)
         return _receipt(answer, message)
@@ -178,6 +198,12 @@ class CloudProvider(Provider):
         if not fits or query.get("hub.mode") != "subscribe":
             return None
         return query.get("hub.challenge", "")
+
+    def question(self, challenge: str) -> dict[str, str]:
+        """Return what Meta would ask our address to set it up."""
+        token = self._settings.verify_token.reveal()
+        asked = {"mode": "subscribe", "verify_token": token, "challenge": challenge}
+        return {f"hub.{name}": value for name, value in asked.items()}
 
     def read(self, hook: WebhookRequest) -> list[Notice]:
         """Return all that a webhook tells; batches are unpacked."""

@@ -23,7 +23,7 @@ _NUMBER = (
 )
 _TEMPLATE = ("id", "name", "language", "status", "category", "rejected_reason")
 #: An account holds a few thousand templates at most; this many pages of 100.
-_PAGES = 60
+_PAGES = 200
 
 
 class Account:

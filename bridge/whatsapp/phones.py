@@ -6,6 +6,7 @@ What a panel stores (`+54.1155551234`) and what WhatsApp reports (`5491155551234
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import phonenumbers
@@ -15,6 +16,11 @@ _LONGEST = 64
 _PREFIX = "whatsapp:"
 #: Tails of addresses that hold a number; `@lid`, groups and the like do not.
 _TAILS = ("s.whatsapp.net", "c.us")
+_FORMS = (
+    (re.compile(r"\+549(\d{10})"), r"+54\1"),
+    (re.compile(r"\+52(\d{10})"), r"+521\1"),
+    (re.compile(r"\+55(\d\d)9([6-9]\d{7})"), r"+55\1\2"),
+)
 _HIDDEN = "It is an identity of WhatsApp that hides the number."
 
 
@@ -43,6 +49,18 @@ def incoming(raw: str) -> str | None:
     if not text.casefold().startswith((_PREFIX, "+")):
         text = f"+{text}"
     return normalise(text, "")
+
+
+def other_form(number: str) -> str | None:
+    """Return the other form in which a network may know an E.164 number, or None.
+
+    Argentina has its mobiles with and without the 9, Mexico with and without the
+    old 1, Brazil with and without the ninth digit; elsewhere there is one form.
+    """
+    for pattern, other in _FORMS:
+        if match := pattern.fullmatch(number):
+            return match.expand(other)
+    return None
 
 
 def region(number: str) -> str:

@@ -62,8 +62,13 @@ def draft(
 def _button(text: Text, address: str, base: str) -> tuple[str, list[str]]:
     """Return a button's address with its place, and what is wrong with it."""
     fixed = "".join(part for part in text.url if isinstance(part, str))
-    if not any(isinstance(part, Placeholder) for part in text.url):
+    placed = [part for part in text.url if isinstance(part, Placeholder)]
+    if not placed:
         return fixed, []
+    if all(part.variable == "company" for part in placed):
+        # The same address for everybody: it needs no place.
+        fits = address.startswith("https://")
+        return address, [] if fits else ["the button's address must be https://"]
     start = fixed or f"{base.rstrip('/')}/"
     if not start.startswith("https://"):
         return "", ["the button's address must begin with https://"]

@@ -13,7 +13,7 @@ from bridge.whatsapp.line import Line
 from bridge.whatsapp.reading import TEXT_LIMIT, each, pick, text, word
 
 _TEXT, _ACTION = "twilio/text", "twilio/call-to-action"
-_PAGES = 60
+_PAGES = 200
 
 
 class Content:

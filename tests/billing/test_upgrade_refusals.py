@@ -67,7 +67,7 @@ REFUSED = {
     "nothing offered": (case(offered=frozenset()), Refusal.NOT_OFFERED),
     "the plan it has": (
         case(new_product=product(OLD, annually="100"), invoices=PROMOTED),
-        Refusal.NOT_OFFERED),
+        Refusal.SAME_PLAN),
     "paid option": (
         case(service=option(), old_product=PAID_OPTION), Refusal.PAID_OPTIONS),
     "other currency": (

@@ -64,7 +64,9 @@ def build(told: dict[str, Any], counter: Counter) -> wiring.Bridge:
         whmcs_url=told["panel"],
         whmcs_identifier=Secret(told["identifier"]),
         whmcs_secret=Secret(told["api_secret"]),
-        whatsapp_console_file=Path(told["messages"]),
+        whatsapp_console_file=Path(told["messages"]) if "messages" in told else None,
+        whatsapp_provider="cloud" if "cloud" in told else "console",
+        others={name: Secret(value) for name, value in told.get("cloud", {}).items()},
         dry_run=False,
         workers=2,
     )
@@ -106,6 +108,11 @@ def serve(told: dict[str, Any]) -> None:
         for number, text, id in turn.get("wrote", []):
             write(bridge, number, text, id, counter.now)
             say(accepted=id)
+        for hook in turn.get("hooks", []):
+            answer = client.post(
+                "/whatsapp/cloud", data=hook["body"], headers=hook["headers"]
+            )
+            say(heard_of=answer.status_code)
         say(ran=bridge.worker.drain(), heard=counter.heard)
     bridge.close()
     say(stopped=counter.heard)

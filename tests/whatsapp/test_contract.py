@@ -250,7 +250,8 @@ PLAYS = [
 
 @pytest.mark.parametrize(("name", "play", "kind"), PLAYS)
 def test_every_failure_of_a_provider_has_its_class(name, play, kind, adapter, stub):
-    stub.play(play)
+    # The Cloud API is asked for the number's other form as well.
+    stub.play(play, times=2 if (name, play) == ("cloud", "bad_number") else 1)
 
     error = failure(adapter, HELLO)
 

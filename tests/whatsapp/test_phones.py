@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.whatsapp.phones import explain, incoming, mask, normalise
+from bridge.whatsapp.phones import explain, incoming, mask, normalise, other_form
 
 ROWS = [
     ("+54.1155551234", "AR", "+5491155551234"),
@@ -154,3 +154,19 @@ def test_what_was_normalised_stays_as_it_is_in_every_country(raw, country, other
     assert key is None or normalise(key, other) == key
     assert key is None or incoming(key[1:]) == key
     assert (key is None) == (explain(raw, country) != "The number can be used.")
+
+
+@pytest.mark.parametrize(
+    ("number", "other"),
+    [
+        ("+5491155551234", "+541155551234"),
+        ("+525512345678", "+5215512345678"),
+        ("+5521987654321", "+552187654321"),
+        ("+552133334444", None),
+        ("+56987654321", None),
+        ("+34612345678", None),
+    ],
+    ids=["AR", "MX", "BR", "BR, a landline", "CL", "ES"],
+)
+def test_three_countries_have_numbers_of_two_forms(number, other):
+    assert other_form(number) == other

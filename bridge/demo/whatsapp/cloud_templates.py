@@ -53,6 +53,8 @@ class Templates:
     def __init__(self, waba: str) -> None:
         self.waba = waba
         self.kept: dict[tuple[str, str], Kept] = {}
+        #: How many templates it takes before it says that these are enough for now.
+        self.limit: int | None = None
 
     def add(
         self,
@@ -108,6 +110,9 @@ class Templates:
             r"[a-z]{2,3}(_[A-Z]{2})?", language
         ):
             raise _bad(100, "the language")
+        if self.limit is not None and len(self.kept) >= self.limit:
+            found = {"message": "(#80008) too many calls", "code": 80008}
+            return Reply.of(400, {"error": found})
         if body.get("category") not in ("UTILITY", "MARKETING"):
             raise _bad(100, "the category")
         if (name, language) in self.kept:

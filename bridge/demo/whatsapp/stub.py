@@ -102,6 +102,8 @@ class Stub:
         self.pending: list[Hook] = []
         self.asks = 0
         self.states: tuple[str, ...] = ("sent", "delivered")
+        #: Number -> the code with which the next message to it fails later.
+        self.failing: dict[str, int] = {}
         self._plays: list[str] = []
         self._lock = threading.RLock()
         self._count = 0
@@ -140,8 +142,11 @@ class Stub:
         self._count += 1
         one = make(f"{self._count:08X}")
         self.taken.append(one)
-        for state in self.states:
-            self.tell(one, state)
+        if code := self.failing.pop(one.to, 0):
+            self.tell(one, "failed", code)
+        else:
+            for state in self.states:
+                self.tell(one, state)
         reply = shape(one)
         if due == "not_json":
             page = b"<html><body>OK</body></html>"
@@ -150,6 +155,10 @@ class Stub:
 
     def tell(self, one: Taken, state: str, code: int = 0) -> None:
         """Queue the webhook of a message's state."""
+        raise NotImplementedError
+
+    def write(self, sender: str, text: str, **more: Any) -> str:
+        """A person writes. Return the id."""
         raise NotImplementedError
 
     def take(self, *, times: int = 1, backwards: bool = False) -> list[Hook]:

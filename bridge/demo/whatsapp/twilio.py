@@ -231,7 +231,7 @@ class TwilioStub(Stub):
             form["ErrorCode"] = str(code)
         self.post(form, address)
 
-    def write(self, sender: str, text: str, **more: str) -> str:
+    def write(self, sender: str, text: str, **more: Any) -> str:
         """A person writes (*more*: further parameters). Return the id."""
         self._count += 1
         id = f"SM{self._count:032x}"

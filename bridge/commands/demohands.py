@@ -1,4 +1,4 @@
-"""The story's hands on a real bridge: what the demo may do with it."""
+"""The story's hands on a real bridge, which runs in this process."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge import wiring
+from bridge.commands.demophone import Telephone
 from bridge.commands.transfers import typed
 from bridge.demo.clock import Clock
 from bridge.demo.hooks import Outbox
@@ -24,6 +25,7 @@ from bridge.server import Server
 from bridge.settings import Settings
 from bridge.store import engines, inbox, outbox, reports
 from bridge.store.outbox import NewJob
+from bridge.whatsapp import Provider
 from bridge.whatsapp.console import ConsoleProvider
 
 #: How long the bridge may take for what is due, in real seconds.
@@ -32,17 +34,28 @@ PATIENCE = 20.0
 POLL = 0.01
 #: A second try that is so near is waited for, in the clock's seconds.
 SOON, STEP = 30, 5
+#: What is done beside an event's own: nothing that its reader waits for.
+_ASIDE = ("log_activity", "index_phone", "settle_failure")
 
 
 class BridgeHands:
     """`Hands` on a real bridge: waitress on loopback, worker threads, scheduler."""
 
-    def __init__(self, settings: Settings, clock: Clock, tape: Tape) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        tape: Tape,
+        phone: Telephone | None = None,
+    ) -> None:
         self.settings = settings
         self.panel_outbox: Outbox | None = None
+        self.phone = phone
         self._clock = clock
         self._tape = tape
         self._written = 0
+        if phone is not None:
+            phone.bridge = lambda: self._up.wired
         self._up = Running(settings, clock, tape)
         # A port of its own choice stays what it is, also after a restart.
         port = self._up.server.port
@@ -90,11 +103,15 @@ class BridgeHands:
         if hooks is not None and hooks.pending:
             hooks.flush()
             return False
+        if self.phone is not None and self.phone.deliver():
+            return False
         with self._up.wired.store.read() as db:
             if reports.anything_due(db, self._clock.now() + ahead):
                 return False
             if reports.open_jobs(db)["running"]:
                 return False
+        if self.phone is not None and self.phone.stub.pending:
+            return False
         return hooks is None or not hooks.pending
 
     def beat(self) -> None:
@@ -103,6 +120,8 @@ class BridgeHands:
 
     def messages(self) -> list[Sent]:
         """Return the messages sent since this was asked last."""
+        if self.phone is not None:
+            return self.phone.messages()
         file = self.settings.whatsapp_console_file
         assert file is not None
         return self._tape.messages(file)
@@ -159,7 +178,7 @@ class BridgeHands:
         """Return state and reason of each job of a delivery, as `events show` has."""
         with self._up.wired.store.read() as db:
             rows = reports.jobs_of(db, [event_id])[event_id]
-        mine = [row for row in rows if row.action != "log_activity"]
+        mine = [row for row in rows if row.action not in _ASIDE]
         return [f"{row.state}: {row.reason or 'ok'}" for row in mine]
 
     def get(self, path: str) -> Answer:
@@ -187,8 +206,11 @@ class Running:
     def __init__(self, settings: Settings, clock: Clock, tape: Tape) -> None:
         lock = wiring.own(settings)
         stream: Any = tape
-        # Bubbles show the panel's wall time, as the story does.
-        provider = ConsoleProvider(stream, settings.whatsapp_console_file, clock.local)
+        provider: Provider | None = None
+        if settings.whatsapp_provider == "console":
+            # Bubbles show the panel's wall time, as the story does.
+            file = settings.whatsapp_console_file
+            provider = ConsoleProvider(stream, file, clock.local)
         self.wired = wiring.build(settings, clock=clock.now, provider=provider)
         self.wired.lock = lock
         now = clock.now()

@@ -1,0 +1,211 @@
+"""What WhatsApp's providers tell: GET and POST /whatsapp/<provider>.
+
+A request is verified on its raw bytes, kept, and then answered; what follows from
+it is a job's work. A person's message becomes an event as a hook does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from flask import Blueprint, Response, current_app, request
+from flask.typing import ResponseReturnValue
+
+from bridge.errors import StoreUnavailable
+from bridge.events import Body, Subject, clean
+from bridge.intake import RETRY_AFTER, problem
+from bridge.metrics import Metrics
+from bridge.store import Store, inbox, outbox, talk
+from bridge.store.inbox import Accepted
+from bridge.store.outbox import NewJob
+from bridge.store.talk import Told
+from bridge.whatsapp import (
+    ConsentNotice,
+    Inbound,
+    Notice,
+    Provider,
+    SessionNotice,
+    StateNotice,
+    TemplateNotice,
+    Unreadable,
+    WebhookRequest,
+)
+
+log = structlog.get_logger("whatsapp")
+blueprint = Blueprint("whatsapp", __name__)
+
+#: Largest body taken, in bytes: Meta sends up to 3 MB, batched
+#: (https://developers.facebook.com/docs/graph-api/webhooks/getting-started).
+BODY_LIMIT = 3 * 1024 * 1024
+#: Longest text of a message that is kept, in characters.
+TEXT_LIMIT = 65_536
+
+
+@dataclass
+class Ear:
+    """What listening needs. *heard* is called after something was kept."""
+
+    provider: Provider
+    store: Store
+    now: Callable[[], datetime]
+    metrics: Metrics
+    heard: Callable[[], None] = lambda: None
+
+
+def _ear(provider: str) -> Ear | None:
+    found: Ear = current_app.extensions["ear"]
+    return found if found.provider.name == provider else None
+
+
+@blueprint.get("/whatsapp/<provider>")
+def handshake(provider: str) -> ResponseReturnValue:
+    """Answer the question by which a provider sets our address up."""
+    ear = _ear(provider)
+    if ear is None:
+        return problem(404, "Unknown provider", "It is not the configured one.")
+    answer = ear.provider.handshake(request.args.to_dict())
+    if answer is None:
+        return problem(403, "Not verified", "Mode or verify token do not fit.")
+    return Response(answer, mimetype="text/plain")
+
+
+@blueprint.post("/whatsapp/<provider>")
+def hear(provider: str) -> ResponseReturnValue:
+    """Take states and messages. Answering 2xx means they are on disk."""
+    ear = _ear(provider)
+    if ear is None:
+        return problem(404, "Unknown provider", "It is not the configured one.")
+    body = request.stream.read(BODY_LIMIT + 1)
+    if len(body) > BODY_LIMIT:
+        detail = f"A webhook may have {BODY_LIMIT // 2**20} MiB at most."
+        return problem(413, "Too large", detail)
+    hook = WebhookRequest(
+        request.method,
+        _as_asked(),
+        request.args.to_dict(),
+        dict(request.headers.items()),
+        body,
+    )
+    if not ear.provider.verify(hook):
+        ear.metrics.deliveries.labels("401").inc()
+        log.warning("webhook refused", provider=provider, why="its signature is wrong")
+        return problem(401, "Not signed", "The signature does not fit the body.")
+    try:
+        notices = ear.provider.read(hook)
+    except Unreadable as error:
+        return problem(400, "Not readable", str(error))
+    try:
+        keep(ear, notices, ear.now())
+    except StoreUnavailable as error:
+        log.error("cannot store", why=str(error))
+        answer = problem(503, "Cannot be stored now", "Send it again.")
+        answer.headers["Retry-After"] = str(RETRY_AFTER)
+        return answer
+    if notices:
+        ear.heard()
+    if provider == "twilio":  # it shows an error for anything but its own XML
+        return Response("<Response/>", mimetype="text/xml")
+    return {}, 200
+
+
+def _as_asked() -> str:
+    """Return path and query as they came: a signature may be over them."""
+    for name in ("REQUEST_URI", "RAW_URI"):
+        if found := request.environ.get(name):
+            return str(found)
+    return request.full_path.rstrip("?")
+
+
+def keep(ear: Ear, notices: Sequence[Notice], now: datetime) -> None:
+    """Keep what a provider told, each thing once. Raises StoreUnavailable."""
+    name = ear.provider.name
+    states = [_told(name, one) for one in notices if isinstance(one, StateNotice)]
+    others = [one for one in notices if not isinstance(one, StateNotice)]
+    if states:
+        ear.store.write_each(_tell_all, (states, now))
+    if others:
+        ear.store.write(partial(_keep_others, provider=name, notices=others, now=now))
+
+
+def _tell_all(
+    db: sa.Connection, items: list[tuple[list[Told], datetime]]
+) -> list[None]:
+    talk.tell_each(db, [(one, now) for told, now in items for one in told])
+    return [None] * len(items)
+
+
+def _told(provider: str, one: StateNotice) -> Told:
+    return Told(
+        provider,
+        one.provider_id,
+        one.tag,
+        one.state.value,
+        one.at,
+        one.kind.value if one.kind else "",
+        one.code,
+        clean(one.detail)[:500],
+    )
+
+
+def _keep_others(
+    db: sa.Connection, *, provider: str, notices: Sequence[Notice], now: datetime
+) -> None:
+    for one in notices:
+        if isinstance(one, Inbound):
+            _message(db, provider, one, now)
+        elif isinstance(one, TemplateNotice):
+            told = {"status": one.status, "reason": one.reason}
+            told["category"] = one.category
+            known = {name: value for name, value in told.items() if value}
+            talk.note_template(db, one.name, one.language, now, **known)
+        elif isinstance(one, ConsentNotice) and one.sender:
+            stopped = now if one.value == "stop" else None
+            talk.note_contact(db, one.sender, no_marketing_at=stopped)
+        elif isinstance(one, SessionNotice):
+            _session(db, provider, one, now)
+
+
+def _message(db: sa.Connection, provider: str, one: Inbound, now: datetime) -> None:
+    """Keep a person's message as an event; his window is open from its time on."""
+    data: dict[str, Any] = {
+        "from": one.sender or "",
+        "user": one.user,
+        "kind": one.kind.value,
+        "text": clean(one.text)[:TEXT_LIMIT],
+        "payload": clean(one.payload)[:1000],
+        "reply_to": one.reply_to,
+        "number": one.number,
+    }
+    digest = hashlib.sha256(repr(sorted(data.items())).encode()).hexdigest()
+    sent_at = min(one.sent_at, now)
+    body = Body("WhatsAppMessage", sent_at, data, {"actor": "client"})
+    id = f"{provider}:{one.id}"
+    made = Accepted(id, "whatsapp", digest, body, sent_at, Subject())
+    if inbox.put(db, made, now) == inbox.ACCEPTED and one.sender:
+        talk.wrote(db, one.sender, sent_at)
+
+
+def _session(
+    db: sa.Connection, provider: str, one: SessionNotice, now: datetime
+) -> None:
+    """Have staff told when the gateway's phone is not connected, once an hour."""
+    log.info("session", provider=provider, state=one.state, connected=one.connected)
+    if one.connected:
+        return
+    text = f"[bridge] WhatsApp ({provider}): the phone session is {one.state}"
+    job = NewJob(
+        key=f"session:{provider}/{one.state}/{now:%Y-%m-%dT%H}",
+        event_id=None,
+        action="log_activity",
+        rule="whatsapp",
+        run_at=now,
+        parameters={"text": text, "raw": True},
+    )
+    outbox.put(db, [job], now)

@@ -1,0 +1,232 @@
+"""notify, and what doctor asks of WhatsApp: whether messages go out and come in."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+
+from bridge import __version__, wiring
+from bridge.commands.comparing import compare, in_use, variables_of
+from bridge.commands.events import to_read
+from bridge.commands.shared import show
+from bridge.commands.starting import to_send
+from bridge.errors import ConfigError, ErrorClass, RemoteError, SendError
+from bridge.hookmap import HookMap, load_map
+from bridge.sending import form_of
+from bridge.settings import Settings
+from bridge.store import Store, engines, schema, talk
+from bridge.transport import Answer, Call, Transport
+from bridge.whatsapp import Health, Message, Provider, TemplateState
+from bridge.whatsapp.phones import explain, normalise
+from bridge.whatsapp.templates import chosen
+
+_TEXT = "Mensaje de prueba del puente. / A test message of the bridge."
+#: Templates that may stand in for a test outside the 24 hours: Meta gives the first
+#: to every account, approved (https://developers.facebook.com/docs/whatsapp/cloud-api/get-started).
+_STAND_INS = ("hello_world", "welcome")
+#: How long our own public address may take to answer, in seconds.
+_PATIENCE = 10.0
+
+Say = Callable[[Health], None]
+
+
+# --- doctor ---
+
+
+def examine(settings: Settings, say: Say) -> None:
+    """Look at the configured provider: login, number, templates, webhook, session."""
+    try:
+        provider = wiring.make_provider(settings, wiring.now)
+    except ConfigError as error:
+        say(Health("error", str(error)))
+        return
+    if provider.name == "console":
+        what = "console: messages are printed, nobody receives them"
+        say(Health("warning", what))
+        return
+    say(Health("ok", f"{provider.name}, number {provider.number}"))
+    if not provider.windowed:
+        what = "a gateway drives a phone account: Meta may ban the number at any time"
+        say(Health("warning", what))
+    found = provider.health()
+    for one in found:
+        say(one)
+    if provider.windowed and not any(one.level == "error" for one in found):
+        _templates(settings, provider, say)
+    if settings.public_url:
+        with Transport(pool=1, total=_PATIENCE, version=__version__) as transport:
+            say(webhook(settings.public_url, provider, transport))
+
+
+def _templates(settings: Settings, provider: Provider, say: Say) -> None:
+    """Say how many texts can go out outside the 24 hours."""
+    try:
+        today = wiring.now().astimezone(settings.zone).date()
+        lines = compare(load_map(settings.config_dir), provider.templates(), today)
+    except (RemoteError, ConfigError) as error:
+        say(Health("warning", f"templates could not be compared: {error}"))
+        return
+    good = sum(line.state == "approved" for line in lines)
+    level = "ok" if good == len(lines) else "warning"
+    more = "" if level == "ok" else ": `whmcs-bridge templates list`"
+    say(Health(level, f"{good} of {len(lines)} templates are approved{more}"))
+
+
+def webhook(public: str, provider: Provider, transport: Any) -> Health:
+    """Ask our own public address what the provider would ask, and judge the answer."""
+    address = f"{public.rstrip('/')}/whatsapp/{provider.name}"
+    challenge = secrets.token_hex(8)
+    question = provider.question(challenge)
+    call = Call.get(f"{address}?{urlencode(question)}" if question else address)
+    try:
+        answer = transport.send(call, deadline=_PATIENCE, service="bridge")
+    except RemoteError as error:
+        what = f"{address} cannot be reached ({error.detail}): does the bridge run?"
+        return Health("warning", what)
+    if question and (answer.status, answer.body) == (200, challenge.encode()):
+        what = f"{address} answers and is verified: enter it at the vendor's webhook"
+        return Health("ok", what)
+    title = _title(answer)
+    if (answer.status, title) == (403, "Not verified"):
+        if not question:
+            what = f"{address} answers: enter it at the vendor's webhook"
+            return Health("ok", what)
+        what = f"{address} knows another verify token: restart the bridge"
+        return Health("error", what)
+    if title == "Unknown provider":
+        what = f"{address}: the bridge there has another provider: restart it"
+        return Health("error", what)
+    what = f"{address} answers HTTP {answer.status}, and not as this bridge does"
+    return Health("error", what)
+
+
+def _title(answer: Answer) -> str:
+    try:
+        found = answer.json()
+    except ValueError:
+        return ""
+    return str(found.get("title", "")) if isinstance(found, dict) else ""
+
+
+# --- notify ---
+
+
+@click.group("notify")
+def notify_command() -> None:
+    """Look whether messages arrive."""
+
+
+@notify_command.command("test")
+@click.option("--to", "number", required=True, help="A number with its country.")
+@click.option(
+    "--message", "name", default="", help="Send this text, with made-up data."
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be sent.")
+@click.option("--json", "as_json", is_flag=True)
+def test(number: str, name: str, dry_run: bool, as_json: bool) -> None:
+    """Send one message to a number, through the configured provider.
+
+    Within 24 hours after that person wrote it is free text, else an approved
+    template: --message, hello_world, welcome or another one.
+    """
+    settings = to_send()
+    to = normalise(number, settings.default_country)
+    if to is None:
+        why = explain(number, settings.default_country)
+        raise click.BadParameter(why, param_hint="--to")
+    provider = wiring.make_provider(settings, wiring.now)
+    if dry_run or settings.dry_run:
+        click.echo(f"would send to {to} through {provider.name}: {name or _TEXT}")
+        if settings.dry_run and not dry_run:
+            click.echo("(BRIDGE_DRY_RUN is true.)", err=True)
+        return
+    message = _message(settings, provider, to, name)
+    try:
+        receipt = provider.send(message)
+    except SendError as error:
+        click.echo(str(error), err=True)
+        away = not error.code and error.kind in (ErrorClass.RETRY, ErrorClass.UNSURE)
+        sys.exit(4 if away else 1)
+    state = receipt.states[-1].value if receipt.states else "accepted"
+    told = {"to": to, "provider": provider.name, "form": form_of(message)}
+    if as_json:
+        return show(told | {"state": state, "id": receipt.id})
+    click.echo(f"{state}, as {told['form']}, id {receipt.id or 'unknown'}")
+    if "accepted" in state:
+        click.echo("Accepted is not delivered: see that it arrives.", err=True)
+    return None
+
+
+def _message(settings: Settings, provider: Provider, to: str, name: str) -> Message:
+    """Return the message in the form in which it may go out now."""
+    tag = f"notify-test/{secrets.token_hex(6)}"
+    message = Message(to, _TEXT, settings.language, "test", tag)
+    if name:
+        message = _of_text(settings, message, name)
+    if not provider.windowed or _wrote_lately(settings, to):
+        return message
+    found = _approved(settings, provider.templates(), name)
+    if found is None:
+        what = f'"{name}"' if name else "no template"
+        raise click.ClickException(
+            f"{what} is not approved: `whmcs-bridge templates push`. Or let that "
+            "person write to the number first: for a day free text may be sent."
+        )
+    if found.name in load_map(settings.config_dir).texts.names():
+        message = _of_text(settings, message, found.name, found.language)
+    return replace(message, name=found.name, free=False, template=found.template)
+
+
+def _of_text(
+    settings: Settings, message: Message, name: str, language: str = ""
+) -> Message:
+    """Return one of our texts, filled with made-up data; raises TextError."""
+    hookmap = load_map(settings.config_dir)
+    today = wiring.now().astimezone(settings.zone).date()
+    text = hookmap.texts.text(name, language or settings.language)
+    found = hookmap.texts.render(
+        name, text.language, variables_of(text, hookmap, today)
+    )
+    return Message(
+        message.to,
+        found.text,
+        found.language,
+        name,
+        message.tag,
+        category=found.category,
+        values=found.values,
+        button=found.button,
+    )
+
+
+def _approved(
+    settings: Settings, states: list[TemplateState], name: str
+) -> TemplateState | None:
+    """Return the template that stands in for a test, None if none is approved."""
+    hookmap: HookMap = load_map(settings.config_dir)
+    names = [name] if name else [*_STAND_INS, *sorted(in_use(hookmap))]
+    for one in names:
+        found = chosen(states, one, settings.language, "en_US")
+        if found is not None and (
+            one in hookmap.texts.names() or "{{" not in found.body
+        ):
+            return found
+    return None
+
+
+def _wrote_lately(settings: Settings, to: str) -> bool:
+    """Tell whether the store knows that the 24 hours are open; it is not made."""
+    path = engines.file_of(settings.database_url)
+    if path is not None and not path.exists():
+        return False
+    with to_read(settings) as there:
+        schema.migrate(there.database_url)
+        with closing(Store(there.database_url, readers=1)) as store, store.read() as db:
+            return talk.contact(db, to).window_open(wiring.now())

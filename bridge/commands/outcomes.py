@@ -1,0 +1,65 @@
+"""What became of a message: its states with their times, its form, what followed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from bridge.commands.reasons import did
+
+
+def describe_message(message: Any, states: list[Any], settled: Any) -> dict[str, Any]:
+    """Return a message as it is shown.
+
+    *states* are those that the provider told, in order; *settled* is the job that
+    looked after it where it failed.
+    """
+    return {
+        "to": message.to,
+        "text": message.text,
+        "state": message.state,
+        "name": message.name,
+        "language": message.language,
+        "form": message.form or "free",
+        "provider": message.provider,
+        "provider_id": message.provider_id,
+        "sent_at": message.created_at,
+        "error": message.error,
+        "states": [_state(one) for one in states],
+        "follow_up": _follow_up(settled),
+    }
+
+
+def _state(one: Any) -> dict[str, Any]:
+    shown = {"state": one.state, "at": one.at, "heard_at": one.received_at}
+    if one.state == "failed":
+        shown |= {"class": one.kind, "code": one.code, "detail": one.detail}
+    return shown
+
+
+def _follow_up(job: Any) -> dict[str, Any] | None:
+    if job is None:
+        return None
+    next_at = job.run_at if job.state in ("waiting", "running") else None
+    reason = job.reason or did(job)
+    return {"job": job.key, "state": job.state, "reason": reason, "next_at": next_at}
+
+
+def tell_message(message: dict[str, Any]) -> None:
+    """Print a message that `describe_message` made."""
+    how = message["form"] if message["form"] != "free" else "free text"
+    head = f"to {message['to']} ({message['name']}), {how}: {message['state']}"
+    click.echo(f"\n{head}")
+    click.echo(f"  handed over by {message['sent_at']:%Y-%m-%d %H:%M:%S} UTC")
+    for one in message["states"]:
+        line = f"  {one['state']} {one['at']:%Y-%m-%d %H:%M:%S} UTC"
+        if one["state"] == "failed":
+            line += f": {one['class']} {one['code']}: {one['detail']}".rstrip(": ")
+        click.echo(line)
+    if message["error"] and not message["states"]:
+        click.echo(f"  {message['error']}")
+    if after := message["follow_up"]:
+        click.echo(f"  then: {after['state']}: {after['reason']}")
+    for line in message["text"].splitlines():
+        click.echo(f"  | {line}")

@@ -1,0 +1,231 @@
+"""Sending: one message at the rate and in the form that the provider wants.
+
+Before a message goes out it is looked for: where our tag came back, it went out
+before and is not sent again. Nothing here waits longer than a moment; what must
+wait longer goes back to the outbox with its time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+import sqlalchemy as sa
+import structlog
+
+from bridge.breaker import Breaker
+from bridge.errors import ErrorClass, Later, Reason, RemoteError, SendError
+from bridge.metrics import Metrics
+from bridge.store import Store, outbox, talk
+from bridge.store.outbox import NewJob
+from bridge.whatsapp import Message, Provider, Receipt, State, TemplateState
+from bridge.whatsapp.templates import chosen
+
+log = structlog.get_logger("worker")
+
+#: How long the provider's word on an unsure message is waited for.
+UNSURE_WAIT = timedelta(minutes=10)
+#: One message to a person in so much time: Meta's pair limit of its Cloud API
+#: (https://developers.facebook.com/docs/whatsapp/cloud-api/overview#throughput).
+PAIR = timedelta(seconds=6)
+_PEOPLE = 20_000
+_SOON = 1.0
+
+
+@dataclass
+class _Turns:
+    """When the last message went, and which turns are given to those that wait."""
+
+    last: datetime | None = None
+    given: datetime | None = None
+
+    def take(self, now: datetime, apart: timedelta, why: str) -> None:
+        """Take the turn of *now*; raise Later with one of its own where it is early."""
+        if self.last is None or now >= self.last + apart:
+            self.last = now
+            return
+        free = self.last + apart
+        if self.given is not None and self.given + apart > free:
+            free = self.given + apart
+        self.given = free
+        raise Later(why, free)
+
+
+@dataclass
+class Sending:
+    """The way to the provider. *slow_down* blocks for a moment, at its rate."""
+
+    store: Store
+    give: Callable[[], Provider]
+    now: Callable[[], datetime]
+    metrics: Metrics
+    language: str = "es"
+    slow_down: Callable[[], None] = lambda: None
+    circuit: Breaker = field(init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _people: OrderedDict[str, _Turns] = field(default_factory=OrderedDict)
+    _number: _Turns = field(default_factory=lambda: _Turns())
+
+    def __post_init__(self) -> None:
+        self.circuit = Breaker(self.provider.name, self.now)
+
+    @property
+    def provider(self) -> Provider:
+        """The provider that messages are handed to."""
+        return self.give()
+
+    def send(
+        self, message: Message, *, died: bool = False, again: bool = False
+    ) -> Receipt:
+        """Hand one message to the provider and return what it said.
+
+        *died*: a process ended while it ran; *again*: it was tried before. Raises
+        SendError by the provider's answer, Later where it is not its turn.
+        """
+        if (died or again) and self.provider.tags:
+            settled = self._settled(message, died)
+            if settled is not None:
+                return settled
+        message = self._formed(message)
+        self._enter()
+        self._wait_for_turn(message.to)
+        self.slow_down()
+        try:
+            receipt = self._sent(message)
+        except SendError as error:
+            self._note(error)
+            raise
+        self.circuit.succeeded()
+        state = receipt.states[-1].value if receipt.states else "accepted"
+        self.metrics.messages.labels(self.provider.name, state).inc()
+        return replace(receipt, detail=receipt.detail | {"form": form_of(message)})
+
+    def _settled(self, message: Message, died: bool) -> Receipt | None:
+        """Return what came back with our tag: it went out, whatever we heard."""
+        with self.store.read() as db:
+            found = talk.proof(db, message.tag)
+        if found is not None:
+            return Receipt(found.provider_id, (State(found.state),))
+        if died:
+            raise Later(
+                "its process ended while it was being sent: the provider's word on it "
+                "is waited for",
+                self.now() + UNSURE_WAIT,
+            )
+        return None
+
+    def _formed(self, message: Message) -> Message:
+        """Return it as free text inside the 24-hour window, else as a template."""
+        if not self.provider.windowed:
+            return message
+        with self.store.read() as db:
+            if talk.contact(db, message.to).window_open(self.now()):
+                return replace(message, free=True)
+        return self._as_template(message)
+
+    def _as_template(self, message: Message) -> Message:
+        with self.store.read() as db:
+            rows = talk.templates_named(db, message.name)
+        states = [_state(row) for row in rows]
+        found = chosen(states, message.name, message.language, self.language)
+        if found is None:
+            raise SendError(
+                self.provider.name,
+                ErrorClass.AS_TEMPLATE,
+                f'he did not write within a day, and no template "{message.name}" is '
+                "approved: whmcs-bridge templates push",
+            )
+        return replace(message, free=False, template=found.template)
+
+    def _sent(self, message: Message) -> Receipt:
+        """Send it; where the window turns out to be closed, once as a template."""
+        try:
+            return self.provider.send(message)
+        except SendError as error:
+            if error.kind is not ErrorClass.AS_TEMPLATE or not message.free:
+                raise
+            if not self.provider.windowed:
+                raise
+            self.store.write(lambda db: talk.close_window(db, message.to))
+            return self.provider.send(self._as_template(message))
+
+    def _enter(self) -> None:
+        try:
+            self.circuit.enter()
+        except RemoteError as error:
+            raise SendError(
+                self.provider.name, ErrorClass.HALT, f"held back: {error.detail}"
+            ) from error
+
+    def _wait_for_turn(self, to: str) -> None:
+        """Raise Later before this person's, or the slow number's, next turn."""
+        now = self.now()
+        with self._lock:
+            if self.provider.windowed:
+                self._of(to).take(now, PAIR, "one message to a person every 6 s")
+            if self.provider.per_second < _SOON:
+                # A phone that sends one in half a minute blocks no thread for it.
+                apart = timedelta(seconds=1 / self.provider.per_second)
+                why = f"this number sends one message every {apart.seconds} s"
+                self._number.take(now, apart, why)
+
+    def _of(self, to: str) -> _Turns:
+        turns = self._people.setdefault(to, _Turns())
+        self._people.move_to_end(to)
+        while len(self._people) > _PEOPLE:
+            self._people.popitem(last=False)
+        return turns
+
+    def _note(self, error: SendError) -> None:
+        self.metrics.messages.labels(self.provider.name, error.kind.value).inc()
+        if error.kind is not ErrorClass.HALT:
+            return
+        first = not self.circuit.open
+        locked = RemoteError(error.provider, Reason.DENIED_CREDENTIALS, error.detail)
+        self.circuit.failed(locked)
+        if first:
+            log.error("provider halted", provider=error.provider, why=error.detail)
+            self.store.write(partial(_tell_staff, provider=error.provider,
+                                     why=error.detail, now=self.now()))  # fmt: skip
+
+
+def form_of(message: Message) -> str:
+    """Return in which form a message went out, for who looks at it."""
+    if message.template is None:
+        return "free"
+    return f"template {message.template.name} ({message.template.language})"
+
+
+def _state(row: sa.Row[tuple[str, ...]]) -> TemplateState:
+    return TemplateState(
+        row.name,
+        row.language,
+        row.status,
+        row.provider_id,
+        row.category,
+        row.reason,
+        row.body,
+        row.label,
+        row.url,
+    )
+
+
+def _tell_staff(db: sa.Connection, *, provider: str, why: str, now: datetime) -> None:
+    """Have staff told that nothing is sent, once a day."""
+    text = (
+        f"[bridge] WhatsApp ({provider}) takes no messages: {why}. They wait, and go "
+        "out when it is mended."
+    )
+    job = NewJob(
+        key=f"halt:{provider}/{now:%Y-%m-%d}",
+        event_id=None,
+        action="log_activity",
+        rule="whatsapp",
+        run_at=now,
+        parameters={"text": text, "raw": True},
+    )
+    outbox.put(db, [job], now)

@@ -1,0 +1,129 @@
+"""What is kept up for WhatsApp: who has which telephone, templates, the session."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from bridge.errors import Reason, RemoteError
+from bridge.preparing import Bench
+from bridge.store import book, outbox, talk
+from bridge.store.outbox import NewJob
+from bridge.whatsapp import TemplateState
+from bridge.whatsapp.phones import normalise
+
+log = structlog.get_logger("whatsapp")
+
+#: Clients whose telephones are read in one step, and when all are read anew.
+STEP = 100
+ANEW = timedelta(days=7)
+
+
+def listens(bench: Bench) -> bool:
+    """Tell whether the provider can bring messages of people."""
+    return bench.provider.name != "console"
+
+
+def index_phones(bench: Bench) -> int:
+    """Read the telephones of the next clients; return how many were read.
+
+    The panel cannot be searched by telephone, so the index is built by paging
+    through all clients, and anew once a week; what changes meanwhile comes by
+    ClientAdd and ClientEdit. Raises RemoteError.
+    """
+    now = bench.now()
+    with bench.store.read() as db:
+        mark = book.marked(db, "phones")
+    at, place = (mark[0], int(mark[1].get("next", 0))) if mark else (now, 0)
+    if mark and place == 0 and now - at < ANEW:
+        return 0
+    ids, total = bench.panel.client_ids(place, STEP)
+    numbers = [(client_id, _number(bench, client_id)) for client_id in ids]
+    after = place + len(ids)
+    over = not ids or after >= total
+    bench.store.write(
+        partial(_remember, numbers=numbers, next=0 if over else after, now=now)
+    )
+    if over:
+        log.info("telephones read", clients=total)
+    return len(ids)
+
+
+def _number(bench: Bench, client_id: int) -> str | None:
+    try:
+        client = bench.panel.client(client_id)
+    except RemoteError as error:
+        if error.reason is Reason.NOT_FOUND:
+            return None
+        raise
+    return normalise(client.phone, client.country, default_country=bench.country)
+
+
+def _remember(
+    db: sa.Connection,
+    *,
+    numbers: list[tuple[int, str | None]],
+    next: int,
+    now: datetime,
+) -> None:
+    for client_id, number in numbers:
+        talk.remember_phone(db, client_id, number, now)
+    book.mark(db, "phones", now, next=next)
+
+
+def sync_templates(bench: Bench) -> list[TemplateState]:
+    """Bring our list of templates up to the provider's. Raises RemoteError."""
+    if not bench.provider.windowed:
+        return []
+    states = bench.provider.templates()
+    now = bench.now()
+    bench.store.write(lambda db: keep_templates(db, states, now))
+    return states
+
+
+def keep_templates(
+    db: sa.Connection, states: list[TemplateState], now: datetime
+) -> None:
+    """Keep templates as the provider has them; what it has not is forgotten."""
+    for one in states:
+        values: dict[str, Any] = {
+            "provider_id": one.id,
+            "status": one.status,
+            "category": one.category,
+            "reason": one.reason,
+            "body": one.body,
+            "label": one.label,
+            "url": one.url,
+        }
+        talk.note_template(db, one.name, one.language, now, **values)
+    talk.forget_templates(db, {(one.name, one.language) for one in states})
+
+
+def watch_session(bench: Bench) -> bool:
+    """Ask whether the provider would send; staff are told, once an hour, if not.
+
+    A gateway's phone can be "connected" and dead: only asking finds it.
+    """
+    bad = [one.what for one in bench.provider.health() if one.level == "error"]
+    if not bad:
+        return True
+    now = bench.now()
+    name = bench.provider.name
+    log.error("provider not well", provider=name, why=bad[0])
+    job = NewJob(
+        key=f"health:{name}/{now:%Y-%m-%dT%H}",
+        event_id=None,
+        action="log_activity",
+        rule="whatsapp",
+        run_at=now,
+        parameters={
+            "text": f"[bridge] WhatsApp ({name}): {'; '.join(bad)}",
+            "raw": True,
+        },
+    )
+    bench.store.write(lambda db: outbox.put(db, [job], now))
+    return False

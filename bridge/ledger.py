@@ -13,15 +13,8 @@ from bridge.errors import Later, Skipped
 from bridge.events import Event
 from bridge.facts import Amount, invoice_url
 from bridge.hooks import actions
-from bridge.hooks.context import (
-    Cancellation,
-    Context,
-    Order,
-    Person,
-    Reserved,
-    Sent,
-    Transfer,
-)
+from bridge.hooks.context import Cancellation, Context, Order, Person, Reserved, Sent
+from bridge.hooks.records import Transfer
 from bridge.hooks.send_alert import PASSWORDS
 from bridge.policies import Company
 from bridge.store import Store, book, handover, inbox, outbox, reports, talk

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bridge.billing.model import Refusal
-from bridge.billing.transfers import ANSWERS, CODES, TOLD, Form, Gap
+from bridge.billing.transfer_case import CODES
+from bridge.billing.transfers import ANSWERS, TOLD, Form, Gap
 from bridge.errors import ConfigError, TextError
 from bridge.placeholders import Placeholder, cut_values, fill, flatten, split
 from bridge.sandbox import SOURCE_LIMIT, meant

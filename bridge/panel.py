@@ -17,13 +17,12 @@ from bridge.billing.model import (
     Cycle,
     Domain,
     Invoice,
-    Move,
-    Moved,
     Product,
     Quote,
     Service,
     User,
 )
+from bridge.billing.transfer_case import Move, Moved
 
 
 class PanelReads(Protocol):

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
-from bridge.billing.model import Move
+from bridge.billing.transfer_case import Move
 from bridge.breaker import Breaker, CircuitOpen
 from bridge.errors import Rehearsed, RemoteError
 from bridge.panel import Panel, PanelWrites

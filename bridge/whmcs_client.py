@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from bridge import whmcs_answers as answers
 from bridge import whmcs_transfer
-from bridge.billing.model import Cycle, Move, Moved
+from bridge.billing.model import Cycle
+from bridge.billing.transfer_case import Move, Moved
 from bridge.errors import Reason, RemoteError
 from bridge.settings import Settings
 from bridge.transport import Transport

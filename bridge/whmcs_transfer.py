@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from bridge.billing.model import Move, Moved
+from bridge.billing.transfer_case import Move, Moved
 from bridge.errors import MoveRefused, Reason, RemoteError
 from bridge.signing import sign
 from bridge.transport import Answer, Call

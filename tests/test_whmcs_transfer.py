@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bridge.billing.model import Move
+from bridge.billing.transfer_case import Move
 from bridge.errors import MoveRefused, Reason, RemoteError
 from bridge.signing import Delivery, read_secret, verify
 from bridge.transport import Answer, Call

@@ -263,29 +263,6 @@ class Quote:
 
 
 @dataclass(frozen=True)
-class Move:
-    """A service that is to pass to another client; *key* and *agreed_at* never change.
-
-    *verified_field* is the custom field that counts instead of a verified e-mail.
-    """
-
-    key: str
-    service_id: int
-    from_client_id: int
-    to_client_id: int
-    agreed_at: datetime
-    verified_field: int | None = None
-
-
-@dataclass(frozen=True)
-class Moved:
-    """That a service passed; *again* where an earlier try had done it already."""
-
-    again: bool
-    changed: dict[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class CancellationRequest:
     """A client's request as the panel lists it.
 

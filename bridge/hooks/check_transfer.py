@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bridge.billing.transfers import checks, failing
+from bridge.billing.transfer_case import checks, failing
 from bridge.errors import Skipped
 from bridge.hooks import Outcome, action
-from bridge.hooks.context import Context, Transfer
+from bridge.hooks.context import Context
+from bridge.hooks.records import Transfer
 from bridge.hooks.transferring import (
     case_of,
     hand_over,

@@ -14,6 +14,7 @@ from bridge.billing.transfers import Form
 from bridge.errors import Later, Parked
 from bridge.events import Event
 from bridge.facts import Amount, Facts, language_of
+from bridge.hooks.records import TransferBook
 from bridge.panel import Panel
 from bridge.policies import Company, Policies
 
@@ -70,38 +71,6 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Transfer:
-    """A change of owner as our book has it; None in what a side did not say yet."""
-
-    id: int
-    key: str
-    service_id: int
-    service: str
-    from_client_id: int
-    to_client_id: int
-    from_name: str
-    to_name: str
-    from_email: str
-    to_email: str
-    from_text: str | None
-    to_text: str | None
-    from_number: str | None
-    to_number: str | None
-    from_message: str | None
-    to_message: str | None
-    from_at: datetime | None
-    to_at: datetime | None
-    expires_at: datetime
-    agreed_at: datetime | None
-    acted_at: datetime | None
-    approved_by: str | None
-    state: str
-    reason: str | None = None
-    checks: list[dict[str, Any]] | None = None
-    moved: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
 class Sent:
     """A message that went out, and the job that it was.
 
@@ -134,7 +103,7 @@ class Person:
     answered_on: date | None = None
 
 
-class Book(Protocol):
+class Book(TransferBook, Protocol):
     """What actions read of our own store; each call sees what is on disk now."""
 
     def cancellation(self, key: str) -> Cancellation | None:
@@ -177,22 +146,6 @@ class Book(Protocol):
 
     def clients_with(self, number: str) -> list[int]:
         """Return the clients who had this telephone when we last looked."""
-        ...
-
-    def transfer(self, key: str) -> Transfer | None:
-        """Return a change of owner by its key."""
-        ...
-
-    def open_transfer(self, service_id: int) -> Transfer | None:
-        """Return the change of owner of a service that is not over."""
-        ...
-
-    def awaiting(self, emails: Sequence[str]) -> Transfer | None:
-        """Return the request that waits for one with such an e-mail."""
-        ...
-
-    def begin_transfer(self, key: str) -> bool:
-        """Mark a move as begun; false when it does not stand any more."""
         ...
 
     def sent(self, key: str, provider_id: str) -> Sent | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bridge.errors import Skipped
 from bridge.hooks import Outcome, action
-from bridge.hooks.context import Context, Transfer
+from bridge.hooks.context import Context
+from bridge.hooks.records import Transfer
 from bridge.hooks.transferring import tell
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from bridge.billing.model import Move, Moved
-from bridge.billing.transfers import CODES, checks, failing
+from bridge.billing.transfer_case import CODES, Move, Moved, checks, failing
 from bridge.errors import MoveRefused, Reason, RemoteError, Skipped
 from bridge.hooks import Outcome, action
-from bridge.hooks.context import Context, Transfer
+from bridge.hooks.context import Context
+from bridge.hooks.records import Transfer
 from bridge.hooks.transferring import (
     case_of,
     hand_over,

@@ -8,11 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bridge.billing.model import Client, Service
-from bridge.billing.transfers import Check, TransferCase
+from bridge.billing.transfer_case import Check, TransferCase
 from bridge.errors import Reason, RemoteError
 from bridge.gather import invoices_of, request_for
 from bridge.hooks import Outcome
-from bridge.hooks.context import Context, Transfer
+from bridge.hooks.context import Context
+from bridge.hooks.records import Transfer
 from bridge.whatsapp.phones import normalise
 
 SIDES = ("from", "to")

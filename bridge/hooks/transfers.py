@@ -15,8 +15,9 @@ from bridge.billing.transfers import Asked, difference, emails_in, nearly, read
 from bridge.errors import Reason, RemoteError
 from bridge.facts import View, client_view
 from bridge.hooks import Outcome
-from bridge.hooks.context import Context, Transfer
+from bridge.hooks.context import Context
 from bridge.hooks.expire_transfer import expire
+from bridge.hooks.records import Transfer
 from bridge.hooks.transferring import (
     expire_key,
     fields_of,

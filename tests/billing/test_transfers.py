@@ -11,13 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.billing.model import Client, Cycle, Invoice, InvoiceLine, Service
+from bridge.billing.transfer_case import CODES, TransferCase, checks, failing
 from bridge.billing.transfers import (
-    CODES,
     Gap,
-    TransferCase,
-    checks,
     difference,
-    failing,
     form_mistakes,
     nearly,
     normal,

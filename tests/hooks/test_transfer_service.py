@@ -12,7 +12,7 @@ from conversing import request, write
 from looking import job, rows, staff_lines, texts
 
 from bridge import wiring
-from bridge.billing.model import Move, Moved
+from bridge.billing.transfer_case import Move, Moved
 from bridge.hookmap import check_map
 from bridge.store import tables
 

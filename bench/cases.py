@@ -34,6 +34,7 @@ from bench.processes import (
     webhook_config,
 )
 from bench.table import Note, Row, at_least, at_most
+from bench.whatsapp import measure
 
 Rows = list[Row | Note]
 
@@ -495,6 +496,13 @@ def _timed(at: Place, command: list[str], env: dict[str, str]) -> float:
     return time.perf_counter() - began
 
 
+def whatsapp(options: Options) -> Rows:
+    """Messages a second through TLS, at a rate, and 3,000 of their states a second."""
+    seconds = options.lasting(10)
+    heard_for = options.lasting(30)
+    return measure(seconds, options.runs, options.workers, heard_for)
+
+
 CASES: dict[str, Callable[[Options], Rows]] = {
     "intake": intake,
     "schedule": schedule,
@@ -502,6 +510,7 @@ CASES: dict[str, Callable[[Options], Rows]] = {
     "decision": decision,
     "size": size,
     "addon": addon,
+    "whatsapp": whatsapp,
 }
 
 

@@ -37,25 +37,6 @@ _SOON = 1.0
 
 
 @dataclass
-class _Turns:
-    """When the last message went, and which turns are given to those that wait."""
-
-    last: datetime | None = None
-    given: datetime | None = None
-
-    def take(self, now: datetime, apart: timedelta, why: str) -> None:
-        """Take the turn of *now*; raise Later with one of its own where it is early."""
-        if self.last is None or now >= self.last + apart:
-            self.last = now
-            return
-        free = self.last + apart
-        if self.given is not None and self.given + apart > free:
-            free = self.given + apart
-        self.given = free
-        raise Later(why, free)
-
-
-@dataclass
 class Sending:
     """The way to the provider. *slow_down* blocks for a moment, at its rate."""
 
@@ -67,8 +48,9 @@ class Sending:
     slow_down: Callable[[], None] = lambda: None
     circuit: Breaker = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _people: OrderedDict[str, _Turns] = field(default_factory=OrderedDict)
-    _number: _Turns = field(default_factory=lambda: _Turns())
+    _written: OrderedDict[str, datetime] = field(default_factory=OrderedDict)
+    _kept: OrderedDict[str, datetime] = field(default_factory=OrderedDict)
+    _turn: datetime | None = None
 
     def __post_init__(self) -> None:
         self.circuit = Breaker(self.provider.name, self.now)
@@ -92,7 +74,7 @@ class Sending:
                 return settled
         message = self._formed(message)
         self._enter()
-        self._wait_for_turn(message.to)
+        self._wait_for_turn(message)
         self.slow_down()
         try:
             receipt = self._sent(message)
@@ -161,24 +143,55 @@ class Sending:
                 self.provider.name, ErrorClass.HALT, f"held back: {error.detail}"
             ) from error
 
-    def _wait_for_turn(self, to: str) -> None:
+    def _wait_for_turn(self, message: Message) -> None:
         """Raise Later before this person's, or the slow number's, next turn."""
         now = self.now()
         with self._lock:
             if self.provider.windowed:
-                self._of(to).take(now, PAIR, "one message to a person every 6 s")
+                self._person(message, now)
             if self.provider.per_second < _SOON:
-                # A phone that sends one in half a minute blocks no thread for it.
-                apart = timedelta(seconds=1 / self.provider.per_second)
-                why = f"this number sends one message every {apart.seconds} s"
-                self._number.take(now, apart, why)
+                self._number(message, now)
 
-    def _of(self, to: str) -> _Turns:
-        turns = self._people.setdefault(to, _Turns())
-        self._people.move_to_end(to)
-        while len(self._people) > _PEOPLE:
-            self._people.popitem(last=False)
-        return turns
+    def _person(self, message: Message, now: datetime) -> None:
+        if self._comes(f"person/{message.tag}", now):
+            return
+        last = self._written.get(message.to)
+        if last is not None and now < last + PAIR:
+            # The next one to him takes the turn after that.
+            self._written[message.to] = last + PAIR
+            why = "one message to a person every 6 s"
+            raise self._later(f"person/{message.tag}", why, last + PAIR)
+        self._written[message.to] = now
+        self._written.move_to_end(message.to)
+        while len(self._written) > _PEOPLE:
+            self._written.popitem(last=False)
+
+    def _number(self, message: Message, now: datetime) -> None:
+        """A phone that sends one message in half a minute blocks no thread for it."""
+        if self._comes(f"number/{message.tag}", now):
+            return
+        apart = timedelta(seconds=1 / self.provider.per_second)
+        turn = self._turn or now
+        self._turn = max(turn, now) + apart
+        if turn > now:
+            why = f"this number sends one message in {apart.seconds} s"
+            raise self._later(f"number/{message.tag}", why, turn)
+
+    def _comes(self, name: str, now: datetime) -> bool:
+        """Tell whether a message comes back at the turn that was kept for it."""
+        turn = self._kept.get(name)
+        if turn is None:
+            return False
+        if turn > now:
+            raise Later("its turn is not yet", turn)
+        del self._kept[name]
+        return True
+
+    def _later(self, name: str, why: str, turn: datetime) -> Later:
+        self._kept[name] = turn
+        while len(self._kept) > _PEOPLE:
+            self._kept.popitem(last=False)
+        return Later(why, turn)
 
     def _note(self, error: SendError) -> None:
         self.metrics.messages.labels(self.provider.name, error.kind.value).inc()

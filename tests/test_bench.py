@@ -52,3 +52,16 @@ def test_a_quantile_is_a_value_that_was_measured() -> None:
     assert quantile(range(100), 0.99) == 99
     assert quantile([3.0, 1.0, 2.0], 0.5) == 2.0
     assert quantile([], 0.99) == 0.0
+
+
+def test_messages_go_out_through_tls_and_their_states_are_kept(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["whatsapp", "--seconds", "1", "--runs", "1", "--workers", "8", "--json"])
+
+    printed = json.loads(capsys.readouterr().out)
+    rows = {row["what"]: row for row in printed["rows"]}
+    assert printed["notes"] == []
+    assert rows["messages/s through TLS, 8 threads"]["ours"] > 0
+    (kept,) = (row for what, row in rows.items() if what.endswith("kept"))
+    assert kept["ours"] == kept["other"] == 3000

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 import threading
 import time
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from bridge import wiring
@@ -36,6 +37,14 @@ POLL = 0.01
 SOON, STEP = 30, 5
 #: What is done beside an event's own: nothing that its reader waits for.
 _ASIDE = ("log_activity", "index_phone", "settle_failure")
+
+
+_LOOK = """
+import pathlib, sys
+text = sys.stdin.buffer.read()
+paths = [pathlib.Path(name) for name in sys.argv[1:]]
+sys.exit(not any(text in path.read_bytes() for path in paths if path.exists()))
+"""
 
 
 class BridgeHands:
@@ -196,8 +205,11 @@ class BridgeHands:
         """Tell whether *text* stands in the store's file or in its log."""
         file = engines.file_of(self.settings.database_url)
         assert file is not None
-        paths = (file, Path(f"{file}-wal"))
-        return any(text.encode() in p.read_bytes() for p in paths if p.exists())
+        # In a process of its own: to close such a file here would give up the locks
+        # that SQLite holds on it (https://www.sqlite.org/howtocorrupt.html, 2.2).
+        command = [sys.executable, "-IS", "-c", _LOOK, str(file), f"{file}-wal"]
+        looked = subprocess.run(command, input=text.encode(), check=False)
+        return looked.returncode == 0
 
 
 class Running:

@@ -203,7 +203,7 @@ class Chapter:
             found.append(Step(8, "13:00", title, self.lost_answer))
         title = Words("El balance, según el proveedor",
                       "The reckoning, as the provider counts")  # fmt: skip
-        return [*found, Step(33, "09:00", title, self.reckoning)]
+        return [*found, Step(32, "09:10", title, self.reckoning)]
 
 
 def _number(play: Play, client_id: int) -> str:

@@ -1,0 +1,167 @@
+"""The case `whatsapp`: messages out through TLS, at a rate, and their states in."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.processes import Missing, Place, bridge_environ, free_port, place
+from bench.table import Note, Row, at_least, at_most
+from bench.whatsapp_hear import SECRET
+
+#: How long the stub thinks about a message, in seconds.
+_LATENCY = 0.15
+#: States a second, how many of them come in one request, and the longest queue.
+_STATES, _BATCH, _QUEUE = 3000, 10, 10.0
+_RATE = 1000
+_BODY = {
+    "messaging_product": "whatsapp",
+    "recipient_type": "individual",
+    "to": "+5491155550000",
+    "type": "template",
+    "template": {
+        "name": "invoice_created",
+        "language": {"code": "es"},
+        "components": [
+            {
+                "type": "body",
+                "parameters": [
+                    {"type": "text", "text": text}
+                    for text in ("Ana", "A-1", "100,00 ARS", "14/05/2026")
+                ],
+            }
+        ],
+    },
+    "biz_opaque_callback_data": "b1/invoice-created",
+}
+
+
+def measure(
+    seconds: float, runs: int, workers: int, heard_for: float
+) -> list[Row | Note]:
+    """Return the rows: *seconds* of each run of sending, *heard_for* of hearing."""
+    try:
+        rows = _sending(seconds, runs, workers)
+    except Missing as error:
+        rows = [Note(f"not measured: {error}")]
+    return [*rows, *_limited(seconds, workers), *_hearing(heard_for)]
+
+
+def _sending(seconds: float, runs: int, workers: int) -> list[Row | Note]:
+    ours, others = [], []
+    for _ in range(runs):
+        with place() as at:
+            certificate, port = _served(at)
+            body = at.directory / "body.json"
+            body.write_text(json.dumps(_BODY), encoding="utf-8")
+            url = f"https://127.0.0.1:{port}/v25.0/1/messages"
+            given = {"certificate": certificate, "seconds": seconds}
+            bare = {"threads": workers, "url": url, "body": str(body)}
+            others.append(_told(at, "bare", given | bare)["rate"])
+            env = _environ(at, port, workers)
+            # More than can go out while it is measured, so that work never ends.
+            count = int((seconds + 3) * workers / _LATENCY)
+            found = _told(at, "path", given | {"messages": count}, env)
+            ours.append(found["rate"])
+            if found["left"] <= 0:
+                raise RuntimeError("all messages were out before the end")
+    what = f"messages/s through TLS, {workers} threads"
+    return [at_least(what, median(ours), median(others), "(bare loop)", 0.6)]
+
+
+def _served(at: Place) -> tuple[str, int]:
+    """Make a certificate that only this run trusts, and serve with it."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        raise Missing("no openssl here, which makes the certificate")
+    certificate, key = at.directory / "stub.pem", at.directory / "stub.key"
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    port = free_port()
+    at.python("bench.whatsapp_stub", port, certificate, key, _LATENCY, said=True)
+    return str(certificate), port
+
+
+def _environ(at: Place, stub: int, workers: int, port: int = 0) -> dict[str, str]:
+    env = bridge_environ(at.directory, port or free_port(), stub, workers=workers)
+    cloud = {
+        "URL": f"https://127.0.0.1:{stub}",
+        "TOKEN": "bench",
+        "NUMBER_ID": "1",
+        "WABA_ID": "2",
+        "APP_SECRET": SECRET.decode("ascii"),
+        "VERIFY_TOKEN": "bench",
+        "PER_SECOND": str(_RATE),
+    }
+    given = {f"WHATSAPP_CLOUD_{name}": value for name, value in cloud.items()}
+    return env | given | {"WHATSAPP_PROVIDER": "cloud", "LOG_LEVEL": "error"}
+
+
+def _told(
+    at: Place, mode: str, given: dict[str, Any], env: dict[str, str] | None = None
+) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench.whatsapp_send", mode, json.dumps(given)]
+    done = subprocess.run(
+        command,
+        env=at.environ(**(env or {})),
+        cwd=at.directory,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _limited(seconds: float, workers: int) -> list[Row | Note]:
+    """See whether the limiter holds its rate, once its first second is over."""
+    with place() as at:
+        given = {"threads": workers, "seconds": max(seconds, 2.0)}
+        env = _environ(at, free_port(), workers)
+        rate = float(_told(at, "limiter", given, env)["rate"])
+    off = 100 * abs(rate - _RATE) / _RATE
+    what = f"limiter of one number at {_RATE:,}/s: off by"
+    return [
+        Row("limiter lets through", rate, "/s", float(_RATE), "(the limit)"),
+        at_most(what, off, "%", 2.0),
+    ]
+
+
+def _hearing(seconds: float) -> list[Row | Note]:
+    """See whether states are taken as fast as they come."""
+    with place() as at:
+        port = free_port()
+        env = _environ(at, free_port(), 8, port)
+        at.start([sys.executable, "-m", "bridge", "run"], port=port, **env)
+        given = {"port": port, "rate": _STATES, "seconds": seconds, "batch": _BATCH}
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.whatsapp_hear", json.dumps(given)],
+            env=at.environ(),
+            cwd=at.directory,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        found = json.loads(done.stdout)
+        kept = _kept(at.directory / "bridge.db")
+    what = f"{_STATES:,} states/s for {seconds:g} s, {_BATCH} in a request"
+    sent = found["states"]
+    return [
+        at_most(f"{what}: slowest answer", found["worst"], "s", _QUEUE),
+        Row(f"{what}: kept", kept, "states", sent, "(sent)", "all", kept == sent),
+        Row("p99 of those answers", found["p99"] * 1000, "ms"),
+    ]
+
+
+def _kept(file: Path) -> int:
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        return int(db.execute("SELECT count(*) FROM receipts").fetchone()[0])

@@ -35,6 +35,8 @@ COMMANDS = {
     "events": ("events", "What came in, and what became of it."),
     "cancellations": ("cancellations", "What ends when, and why that day."),
     "upgrade": ("upgrades", "The difference between plans, and its invoice."),
+    "transfers": ("transfers", "Changes of owner, with the evidence."),
+    "domains": ("domains", "Leave a domain unrenewed."),
     "reconcile": ("cancellations", "Compare with the panel, and mend."),
     "templates": ("templates", "The provider's templates against our texts."),
     "notify": ("notifying", "Send one test message."),

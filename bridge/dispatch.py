@@ -200,8 +200,28 @@ def _upgraded(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
     ]
 
 
+def _unrenewed(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
+    """Leave a domain unrenewed, as its owner asked on the add-on's page."""
+    domain, client = event.identifier("domainid"), event.identifier("userid")
+    if event.panel == "whatsapp" or domain is None or client is None:
+        return []
+    return [
+        NewJob(
+            key=f"{event.id}/stop-renewal",
+            event_id=event.id,
+            action="stop_domain_renewal",
+            rule="domain",
+            run_at=now,
+            parameters={"domain_id": domain, "client_id": client},
+            acts=True,
+            client_id=client,
+        )
+    ]
+
+
 _OWN: dict[str, Callable[[sa.Connection, Event, datetime], list[NewJob]]] = {
     "WhatsAppMessage": _written,
+    "DomainStopRenewal": _unrenewed,
     "ClientAdd": _phone,
     "ClientEdit": _phone,
     "InvoicePaid": _paid,

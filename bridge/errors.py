@@ -68,6 +68,14 @@ class NoModule(RemoteError):
         super().__init__(service, Reason.REFUSED, f"no module: {detail}", sent=False)
 
 
+class MoveRefused(RemoteError):
+    """The panel does not let a service pass to another client; *code* says why."""
+
+    def __init__(self, service: str, code: str, detail: str) -> None:
+        super().__init__(service, Reason.REFUSED, f"{code}: {detail}", sent=False)
+        self.code = code
+
+
 class ErrorClass(StrEnum):
     """What a sender does after a provider's answer (one class per error code)."""
 

@@ -107,6 +107,7 @@ class Facts:
         client_id: int | None = None,
         service_id: int | None = None,
         invoice_id: int | None = None,
+        domain_id: int | None = None,
         given: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.event = event
@@ -119,6 +120,7 @@ class Facts:
         self._client_id = client_id
         self._service_id = service_id or self.subject.service
         self._invoice_id = invoice_id or self.subject.invoice
+        self._domain_id = domain_id or self.subject.domain
         self._given = dict(given or {})
         self._known: dict[str, Any] = {}
 
@@ -168,7 +170,7 @@ class Facts:
         return self._panel.quote(self._needed("quote", self.subject.quote))
 
     def _read_domain(self) -> Domain:
-        number = self._needed("domain", self.subject.domain)
+        number = self._needed("domain", self._domain_id)
         named = self.event.context.get("domain", "") if self.event else ""
         try:
             return self._panel.domain(number)
@@ -200,7 +202,7 @@ class Facts:
             owner = self.quote.client_id
             if owner is None:
                 raise Skipped(f"quote {about.quote} went to nobody who is a client")
-        elif about.domain is not None:
+        elif self._domain_id is not None:
             owner = self.domain.client_id
         elif about.client is not None:
             return [about.client]

@@ -33,12 +33,17 @@ _OTHER = ("otros datos", "other details", "outros dados")
 _POSITION = {"es": 0, "en": 1, "pt_BR": 2}
 
 
+def position(language: str) -> int:
+    """Return where a language stands in a row of (Spanish, English, Portuguese)."""
+    return _POSITION.get(language, 0)
+
+
 def changed(names: list[str], language: str) -> list[str]:
     """Return what changed in a client's words; unknown fields become one entry."""
-    position = _POSITION.get(language, 0)
+    place = position(language)
     found: list[str] = []
     for name in names:
-        label = FIELDS.get(name.casefold(), _OTHER)[position]
+        label = FIELDS.get(name.casefold(), _OTHER)[place]
         if label not in found:
             found.append(label)
     return found

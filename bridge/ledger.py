@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -14,13 +14,11 @@ from bridge.events import Event
 from bridge.facts import Amount, invoice_url
 from bridge.hooks import actions
 from bridge.hooks.context import Cancellation, Context, Order, Person, Reserved, Sent
+from bridge.hooks.records import Transfer
 from bridge.hooks.send_alert import PASSWORDS
-from bridge.messages import Rendered, Texts
-from bridge.placeholders import split
 from bridge.policies import Company
-from bridge.store import Store, book, inbox, outbox, reports, talk
+from bridge.store import Store, book, handover, inbox, outbox, reports, talk
 from bridge.store.outbox import Finish, Job, NewJob
-from bridge.whatsapp import Message, Provider, Receipt
 
 #: A password change that two hookpoints tell of lies within so much time.
 _ONE_CHANGE = timedelta(minutes=10)
@@ -104,6 +102,25 @@ class StoreBook:
         """Return the clients who had this telephone when we last looked."""
         with self._store.read() as db:
             return talk.clients_with(db, number)
+
+    def transfer(self, key: str) -> Transfer | None:
+        """Return a change of owner by its key."""
+        with self._store.read() as db:
+            return transfer_of(handover.transfer(db, key))
+
+    def open_transfer(self, service_id: int) -> Transfer | None:
+        """Return the change of owner of a service that is not over."""
+        with self._store.read() as db:
+            return transfer_of(handover.open_transfer(db, service_id))
+
+    def awaiting(self, emails: Sequence[str]) -> Transfer | None:
+        """Return the request that waits for one with such an e-mail."""
+        with self._store.read() as db:
+            return transfer_of(handover.awaiting(db, emails))
+
+    def begin_transfer(self, key: str) -> bool:
+        """Mark a move as begun; false when it does not stand any more."""
+        return self._store.write(lambda db: handover.begin(db, key, self._now))
 
     def sent(self, key: str, provider_id: str) -> Sent | None:
         """Return a message that went out, by our key or the provider's id."""
@@ -238,6 +255,14 @@ def order_of(row: Any) -> Order | None:
     return Order(**{name: getattr(row, name) for name in Order.__dataclass_fields__})
 
 
+def transfer_of(row: Any) -> Transfer | None:
+    """Make a Transfer of a row."""
+    if row is None:
+        return None
+    names = Transfer.__dataclass_fields__
+    return Transfer(**{name: getattr(row, name) for name in names})
+
+
 def cancellation_fields(
     row: Cancellation, today: date, company: Company
 ) -> dict[str, Any]:
@@ -271,76 +296,6 @@ def upgrade_fields(row: Order, company: Company) -> dict[str, Any]:
         "invoice_id": invoice,
         "invoice_url": invoice_url(company, invoice) if invoice else "",
     }
-
-
-class StorePost:
-    """`Post` over the texts and a provider. Remembers what it sent."""
-
-    def __init__(
-        self,
-        texts: Texts,
-        deliver: Callable[[Message], Receipt],
-        provider: Provider,
-        event_id: str,
-    ) -> None:
-        self._texts = texts
-        self._deliver = deliver
-        self._provider = provider
-        self._event_id = event_id
-        self.sent: list[dict[str, Any]] = []
-
-    def render(
-        self, name: str, language: str, variables: Mapping[str, Any]
-    ) -> Rendered:
-        """Return the finished text. Raises TextError."""
-        return self._texts.render(name, language, variables)
-
-    def render_source(
-        self, source: str, language: str, variables: Mapping[str, Any]
-    ) -> str:
-        """Return a text that stands in the map itself, finished."""
-        return self._texts.render_source(source, language, variables)
-
-    def uses(self, name: str) -> set[str]:
-        """Return the variables that a text names."""
-        return {variable for variable, _ in self._texts.uses(name)}
-
-    def uses_source(self, source: str) -> set[str]:
-        """Return the variables that a text of the map names."""
-        parts, _ = split(source)
-        return {part.variable for part in parts if not isinstance(part, str)}
-
-    def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
-        """Send it and return the state the provider confirmed. Raises SendError."""
-        message = Message(
-            to=to,
-            text=text.text,
-            language=text.language,
-            name=text.name,
-            tag=key,
-            event=self._event_id,
-            category=text.category,
-            values=text.values,
-            button=text.button,
-        )
-        receipt = self._deliver(message)
-        state = receipt.states[-1].value if receipt.states else "dry run"
-        self.sent.append(
-            {
-                "key": key,
-                "client_id": client_id,
-                "name": text.name,
-                "language": text.language,
-                "to": to,
-                "text": message.whole,
-                "provider": self._provider.name,
-                "provider_id": receipt.id,
-                "state": state,
-                "states": [one.value for one in receipt.states],
-                "form": receipt.detail.get("form", "free"),
-            }
-        )
-        return state
 
 
 def keep(
@@ -397,9 +352,16 @@ def _new_job(entry: dict[str, Any], parent: Job) -> NewJob:
     )
 
 
+_SHOWN_PARKED = (
+    ("cancellations", "cancellation"),
+    ("upgrades", "order"),
+    ("transfers", "transfer"),
+)
+
+
 def show_parked(db: sa.Connection, job: Job, finish: Finish, now: datetime) -> None:
     """Show in the book too that a cancellation or upgrade waits for staff."""
     if job.acts:
-        for table, name in (("cancellations", "cancellation"), ("upgrades", "order")):
+        for table, name in _SHOWN_PARKED:
             if key := job.parameters.get(name):
                 book.for_staff(db, table, key, finish.reason, now)

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from bridge.billing.model import Refusal
+from bridge.billing.transfer_case import CODES
+from bridge.billing.transfers import ANSWERS, TOLD, Form, Gap
 from bridge.errors import ConfigError, TextError
-from bridge.placeholders import Placeholder, cut_values, fill, split
+from bridge.placeholders import Placeholder, cut_values, fill, flatten, split
 from bridge.sandbox import SOURCE_LIMIT, meant
 from bridge.textfiles import Reading, Text, read_all
 
@@ -34,9 +36,24 @@ ENGINE_TEXTS: dict[str, frozenset[str]] = {
     "inbound_how_to_cancel": frozenset({"company"}),
     "inbound_reply": frozenset({"company"}),
     **{f"refusal_{code.value}": frozenset({"company"}) for code in Refusal},
+    "inbound_services": _ABOUT | {"result"},
+    "inbound_no_services": _ABOUT,
+    "inbound_invoices": _ABOUT | {"result"},
+    "inbound_no_invoices": _ABOUT,
+    "inbound_help": _ABOUT,
+    "domain_not_renewed": _ABOUT | {"domain"},
+    "transfer_request": frozenset({"company", "transfer"}),
+    **{f"transfer_{name}": _ABOUT | {"transfer"} for name in TOLD},
+    **{f"transfer_refused_{code}": _ABOUT | {"transfer"} for code in CODES},
+    **{f"transfer_{name}": frozenset({"company", "transfer"}) for name in ANSWERS},
 }
+_LISTED = frozenset({"count", "list"})
 #: What `result` holds in those of them that see it.
-ENGINE_RESULTS = {"several": frozenset({"count", "list"})}
+ENGINE_RESULTS = {
+    "several": _LISTED,
+    "inbound_services": _LISTED,
+    "inbound_invoices": _LISTED,
+}
 
 
 @dataclass(frozen=True)
@@ -61,6 +78,16 @@ class Rendered:
         if self.button is None:
             return self.text
         return f"{self.text}\n\n{self.button[0]}: {self.button[1]}"
+
+
+def _form_part(
+    part: str | Placeholder, language: str, known: Mapping[str, Any]
+) -> str | Gap:
+    if isinstance(part, str):
+        return part
+    if part.variable in known:
+        return flatten(part.value(language, known))
+    return Gap(part.field)
 
 
 class Texts:
@@ -97,6 +124,25 @@ class Texts:
         stem = language.replace("-", "_").split("_")[0]
         kin = [known for known in self.languages if known.split("_")[0] == stem]
         return [language, *kin, *self.languages]
+
+    def forms(self, name: str, known: Mapping[str, Any]) -> dict[str, Form]:
+        """Return a text in each language as a form; *known* are not gaps of it."""
+        found: dict[str, Form] = {}
+        for (one, language), text in self._texts.items():
+            if one == name:
+                found[language] = tuple(
+                    _form_part(part, language, known) for part in text.parts
+                )
+        return found
+
+    def typed(self, name: str, known: Mapping[str, Any]) -> dict[str, str]:
+        """Return a text in each language with gaps as `{name}`, for others to fill."""
+        return {
+            language: "".join(
+                part if isinstance(part, str) else f"{{{part.name}}}" for part in form
+            )
+            for language, form in self.forms(name, known).items()
+        }
 
     def uses(self, name: str) -> set[tuple[str, str]]:
         """Return the (variable, field) pairs of a text, over all languages."""

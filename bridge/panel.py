@@ -22,6 +22,7 @@ from bridge.billing.model import (
     Service,
     User,
 )
+from bridge.billing.transfer_case import Move, Moved
 
 
 class PanelReads(Protocol):
@@ -73,6 +74,10 @@ class PanelReads(Protocol):
 
     def domains(self, client_id: int) -> list[Domain]:
         """Return all domains of a client."""
+        ...
+
+    def domains_named(self, name: str) -> list[Domain]:
+        """Return the domains of that name: one, or several where some are old."""
         ...
 
     def quote(self, quote_id: int) -> Quote:
@@ -155,6 +160,13 @@ class PanelWrites(Protocol):
         self, service_id: int, *, immediate: bool, reason: str
     ) -> None:
         """Put a cancellation request."""
+        ...
+
+    def move_service(self, move: Move) -> Moved:
+        """Let a service pass to another client, once for each key.
+
+        Raises MoveRefused; Reason.NOT_FOUND where the panel cannot do it by itself.
+        """
         ...
 
     def stop_renewal(self, domain_id: int) -> None:

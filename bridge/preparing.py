@@ -15,12 +15,14 @@ from bridge.billing.model import CancellationRequest
 from bridge.breaker import Breaker
 from bridge.errors import Skipped
 from bridge.events import Event
-from bridge.facts import Facts, View
+from bridge.facts import Facts, View, company_view
 from bridge.hookmap import HookMap, LiveMap
 from bridge.hooks.context import Context
-from bridge.ledger import StoreBook, StorePost, cancellation_fields, upgrade_fields
+from bridge.hooks.transferring import transfer_fields
+from bridge.ledger import StoreBook, cancellation_fields, upgrade_fields
 from bridge.metrics import Metrics
 from bridge.panel import Panel
+from bridge.posting import StorePost
 from bridge.sandbox import Expression, compile_when
 from bridge.sending import Sending
 from bridge.store import Store, inbox, outbox, reports
@@ -116,15 +118,17 @@ class Bench:
         )
         today = now.astimezone(self.zone).date()
         book = StoreBook(self.store, hookmap.company, now, today)
+        contact = hookmap.policies.upgrades.contact
         facts = Facts(
             event,
             watched,
             book,
             hookmap.company,
-            contact=hookmap.policies.upgrades.contact,
+            contact=contact,
             language=self.language,
             client_id=job.parameters.get("client_id"),
             service_id=job.parameters.get("service_id"),
+            domain_id=job.parameters.get("domain_id"),
             given=self._given(job, book, hookmap, now),
         )
         ctx = Context(
@@ -139,6 +143,7 @@ class Bench:
                 or partial(self.deliver, died=job.deaths > 0, again=job.attempts > 1),
                 self.provider,
                 job.event_id or "",
+                {"company": company_view(hookmap.company, contact)},
             ),
             policies=hookmap.policies,
             company=hookmap.company,
@@ -187,6 +192,10 @@ class Bench:
         order = book.order(id) if id else None
         if order is not None:
             given["upgrade"] = upgrade_fields(order, hookmap.company)
+        name = job.parameters.get("transfer")
+        moving = book.transfer(name) if name else None
+        if moving is not None:
+            given["transfer"] = transfer_fields(moving, self.zone)
         return given
 
     def condition(self, ctx: Context, job: Job) -> bool | None:

@@ -120,6 +120,10 @@ class SamplePanel:
         """Return that domain."""
         return [self.domain(1)]
 
+    def domains_named(self, name: str) -> list[Domain]:
+        """Return that domain."""
+        return [self.domain(1)]
+
     def quote(self, quote_id: int) -> Quote:
         """Return a delivered quote."""
         until = self._today + timedelta(days=15)

@@ -24,7 +24,7 @@ from bridge import upkeep
 from bridge.errors import BridgeError, RemoteError
 from bridge.preparing import Bench
 from bridge.reconcile import reconcile, terminate_job
-from bridge.store import book, outbox, reports
+from bridge.store import book, handover, outbox, reports
 from bridge.worker import Worker
 
 log = structlog.get_logger("schedule")
@@ -172,7 +172,9 @@ class Schedule:
         before = self.bench.now() - self.retention
         while not self._stopped.is_set():
             if not self.bench.store.write(lambda db: reports.prune(db, before), 30.0):
-                return
+                break
+        now = self.bench.now()
+        self.bench.store.write(lambda db: handover.prune(db, before, now), 30.0)
 
 
 def _failed(event: JobExecutionEvent) -> None:

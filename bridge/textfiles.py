@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from bridge.billing.transfers import form_mistakes
 from bridge.errors import ConfigError, Problem
 from bridge.events import SECRET_NAME, catalogue
 from bridge.filters import WANTS
@@ -27,6 +28,9 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
 _CATEGORIES = ("utility", "authentication", "marketing")
 _KEYS = ("category", "button")
 _BUTTON_KEYS = ("text", "url")
+
+#: Both sides ask for a change of owner by this text; their messages are read by it.
+REQUEST = "transfer_request"
 
 Parts = tuple[str | Placeholder, ...]
 
@@ -168,6 +172,8 @@ class _Reader:
         elif not body.strip():
             self._add(skipped + 1, 1, "the text is empty")
         parts = self._parts(body, skipped)
+        if self.name == REQUEST:
+            self._form(parts, skipped)
         text = Text(self.name, self.language, parts, category, label, url)
         self._template(text, 2 if header else 1, skipped)
         return text
@@ -246,6 +252,21 @@ class _Reader:
             self._add(*where(offset), what)
         self._names(parts, where)
         return tuple(parts)
+
+    def _form(self, parts: Parts, skipped: int) -> None:
+        """Hold a text that answers are read by against what it must name."""
+        gaps = [p for p in parts if isinstance(p, Placeholder)]
+        own = [gap.field for gap in gaps if gap.variable == "transfer"]
+        mistakes = list(form_mistakes(own))
+        for gap in gaps:
+            if gap.variable not in ("transfer", "company"):
+                mistakes.append(
+                    f"{gap.variable}.{gap.field} is not known when it is read"
+                )
+            if gap.variable == "transfer" and gap.filters:
+                mistakes.append(f"transfer.{gap.field}: no filter, it is read back")
+        for what in mistakes:
+            self._add(skipped + 1, 1, what)
 
     def _names(
         self, parts: list[str | Placeholder], where: Callable[[int], tuple[int, int]]

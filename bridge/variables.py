@@ -88,6 +88,7 @@ FIELDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "transfer": {
         "id": ("whole", "the transfer's number"),
+        "service_id": ("whole", "the service's number"),
         "service": ("text", "plan and domain that pass"),
         "from_name": ("text", "who gives"),
         "from_email": ("text", "his e-mail"),
@@ -95,6 +96,8 @@ FIELDS: dict[str, dict[str, tuple[str, str]]] = {
         "to_email": ("text", "his e-mail"),
         "expires": ("day", "until when the other side can agree"),
         "reason": ("text", "why it was refused"),
+        "said": ("text", "what the message says where the texts part"),
+        "other": ("text", "what the other side's says there"),
     },
     "company": {
         "name": ("text", "the company's name"),

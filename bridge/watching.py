@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
+from bridge.billing.transfer_case import Move
 from bridge.breaker import Breaker, CircuitOpen
 from bridge.errors import Rehearsed, RemoteError
 from bridge.panel import Panel, PanelWrites
@@ -150,6 +151,8 @@ def watch(
 def describe(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """Return a call in words: numbers and short choices, no texts of clients."""
     shown = [str(a) for a in args if isinstance(a, int | bool)]
+    for move in (a for a in args if isinstance(a, Move)):
+        shown.append(f"{move.service_id}: {move.from_client_id} -> {move.to_client_id}")
     for key, value in kwargs.items():
         if key in ("description", "notes", "message", "subject", "reason"):
             continue

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import copy
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from bridge import whmcs_answers as answers
+from bridge import whmcs_transfer
 from bridge.billing.model import Cycle
+from bridge.billing.transfer_case import Move, Moved
 from bridge.errors import Reason, RemoteError
 from bridge.settings import Settings
 from bridge.transport import Transport
@@ -107,6 +109,9 @@ class WhmcsClient(WhmcsReads):
         self._zone = zone or ZoneInfo("UTC")
         self._date_format = date_format
         self._ticket_email = ticket_email
+        self._url = url
+        #: What signs to the add-on, the newest first; another list after a rotation.
+        self.keys: Sequence[bytes] = ()
 
     @classmethod
     def open(cls, url: str, identifier: str, secret: str, **more: Any) -> WhmcsClient:
@@ -225,6 +230,17 @@ class WhmcsClient(WhmcsReads):
         kind = "Immediate" if immediate else "End of Billing Period"
         self._act("AddCancelRequest", service_id=service_id, type=kind, reason=reason)
 
+    def move_service(self, move: Move) -> Moved:
+        """Let a service pass to another client, by the add-on's own endpoint."""
+        return whmcs_transfer.ask(
+            self._transport,
+            self._url,
+            self.keys,
+            move,
+            timeout=self._timeout,
+            now=self._now(),
+        )
+
     def stop_renewal(self, domain_id: int) -> None:
         """Set "do not renew" on a domain."""
         self._act("UpdateClientDomain", domain_id=domain_id, donotrenew=True)
@@ -289,7 +305,7 @@ def from_settings(
     settings: Settings, transport: Sender, clock: Callable[[], datetime]
 ) -> WhmcsClient:
     """Return the client that the environment describes (for `wiring`)."""
-    return WhmcsClient(
+    client = WhmcsClient(
         transport,
         settings.whmcs_url,
         settings.whmcs_identifier.reveal(),
@@ -300,3 +316,5 @@ def from_settings(
         zone=settings.zone,
         now=clock,
     )
+    client.keys = settings.keys
+    return client

@@ -142,6 +142,11 @@ class WhmcsReads(WhmcsApi):
         """Return all domains of a client."""
         return _owned(client_id, self._domains(clientid=client_id))
 
+    def domains_named(self, name: str) -> list[Domain]:
+        """Return the domains of that name: one, or several where some are old."""
+        found = self._domains(domain=name.lower())
+        return [one for one in found if one.name.casefold() == name.casefold()]
+
     def _domains(self, **which: Any) -> list[Domain]:
         read = answers.read_domain
         return list(self._rows("GetClientsDomains", "domains", "domain", read, **which))

@@ -113,6 +113,8 @@ class Bridge:
                 self.settings, signing_secrets=fresh.signing_secrets
             )
             self.keys[:] = fresh.keys
+            if hasattr(self.bench.panel, "keys"):
+                self.bench.panel.keys = fresh.keys
             log.info("signing secrets changed", valid=len(self.keys))
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
@@ -34,7 +35,7 @@ from bridge import logs, wiring
 from bridge.cli import cli
 from bridge.demo.clock import Clock
 from bridge.demo.hooks import Outbox, sign
-from bridge.demo.panel import IDENTIFIER, PATH, SECRET, Panel
+from bridge.demo.panel import IDENTIFIER, SECRET, Panel
 from bridge.demo.panel_server import PanelServer
 from bridge.demo.world import World
 from bridge.errors import Reason, RemoteError
@@ -236,7 +237,10 @@ class Mounted:
         self._limit.seconds = 10.0 if deadline is None else deadline
         try:
             got = self._client.open(
-                PATH, method=call.method, data=call.body, headers=dict(call.headers)
+                urlsplit(call.url).path,
+                method=call.method,
+                data=call.body,
+                headers=dict(call.headers),
             )
             body = got.get_data()
         except OSError as error:

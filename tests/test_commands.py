@@ -47,6 +47,7 @@ def test_an_order_makes_one_published_invoice_of_the_difference(shell, kit):
 
     invoice = kit.world.invoices[found["invoice_id"]]
     assert found["state"] == "invoiced"
+    assert found["invoice_url"].endswith(f"viewinvoice.php?id={invoice.id}")
     assert (str(invoice.items[0].amount), invoice.status) == ("50.00", "Unpaid")
     assert sum(kit.panel.invoices_created.values()) == 1
 

@@ -70,7 +70,7 @@ LAYERS = [
     Layer(
         "client",
         ("*_client", "whmcs_*"),
-        ("errors", "billing", "panel", "out", "settings"),
+        ("errors", "billing", "panel", "out", "settings", "signing"),
     ),
     Layer("hooks", ("hooks", "hooks.*"), (*_RULES, "phones")),
     Layer(
@@ -98,6 +98,7 @@ LAYERS = [
             "reconcile",
             "preparing",
             "ledger",
+            "posting",
             "watching",
             "sending",
             "callbacks",

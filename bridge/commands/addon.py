@@ -18,7 +18,7 @@ from bridge.commands.shared import shorten
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _FILE_MODE = 0o100644
 #: What the add-on is made of; anything else in its folder is no part of it.
-_SUFFIXES = (".php", ".md")
+_SUFFIXES = (".php", ".tpl", ".md")
 ROOT = "modules/addons/"
 
 

@@ -146,6 +146,8 @@ def theatre(
         raise ConfigError([Problem("environment", 0, 0, f"BRIDGE_LANG: {told}")])
     world = World.example(clock)
     panel, tape = Panel(world), Tape(_show)
+    secret = signing.new_secret()
+    panel.install_addon(secret)
     phone = Telephone(provider, clock, port := port or _free()) if provider else None
     with (
         tempfile.TemporaryDirectory(prefix="whmcs-bridge-demo-") as name,
@@ -154,7 +156,7 @@ def theatre(
     ):
         directory = Path(name)
         settings = Settings(
-            signing_secrets=(Secret(signing.new_secret()),),
+            signing_secrets=(Secret(secret),),
             database_url=f"sqlite:///{directory}/bridge.db",
             config_dir=_config(environ),
             listen_port=port,

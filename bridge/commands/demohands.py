@@ -12,17 +12,19 @@ from typing import Any
 
 from bridge import wiring
 from bridge.commands.demophone import Telephone
+from bridge.commands.transfers import typed
 from bridge.demo.clock import Clock
 from bridge.demo.hooks import Outbox
 from bridge.demo.panel_wire import Answer
 from bridge.demo.story import Sent
 from bridge.demo.story_stage import Door, Tape
 from bridge.errors import ConfigError
+from bridge.events import Body, Subject
 from bridge.reconcile import reconcile
 from bridge.schedule import Schedule
 from bridge.server import Server
 from bridge.settings import Settings
-from bridge.store import engines, outbox, reports
+from bridge.store import engines, inbox, outbox, reports
 from bridge.store.outbox import NewJob
 from bridge.whatsapp import Provider
 from bridge.whatsapp.console import ConsoleProvider
@@ -60,6 +62,7 @@ class BridgeHands:
         self.phone = phone
         self._clock = clock
         self._tape = tape
+        self._written = 0
         if phone is not None:
             phone.bridge = lambda: self._up.wired
         self._up = Running(settings, clock, tape)
@@ -147,6 +150,35 @@ class BridgeHands:
             rule="upgrade",
             run_at=now,
             parameters={"to": product_id, "cycle": cycle, "service_id": service_id},
+            acts=True,
+        )
+        self._up.wired.store.write(lambda db: outbox.put(db, [job], now))
+
+    def typed(self, service_id: int, email: str) -> str:
+        """Return the text that `transfers link` types."""
+        text, _ = typed(self._up.wired, service_id, email, None)
+        return text
+
+    def write(self, number: str, text: str) -> None:
+        """Keep a message as the provider's webhook does."""
+        now = self._clock.now()
+        self._written += 1
+        id = f"console:demo-{self._written}"
+        data = {"from": number, "text": text, "payload": "", "kind": "text"}
+        body = Body("WhatsAppMessage", now, {**data, "number": ""}, {})
+        message = inbox.Accepted(id, "whatsapp", id, body, now, Subject())
+        self._up.wired.store.write(lambda db: inbox.put(db, message, now))
+
+    def stop_renewal(self, domain_id: int) -> None:
+        """Leave a domain unrenewed through the action of `domains stop-renewal`."""
+        now = self._clock.now()
+        job = NewJob(
+            key=f"demo/domain:{domain_id}",
+            event_id=None,
+            action="stop_domain_renewal",
+            rule="domain",
+            run_at=now,
+            parameters={"domain_id": domain_id},
             acts=True,
         )
         self._up.wired.store.write(lambda db: outbox.put(db, [job], now))

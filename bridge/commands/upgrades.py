@@ -19,6 +19,7 @@ from bridge.billing.upgrades import UpgradeQuote, quote
 from bridge.commands.events import to_read
 from bridge.commands.shared import show, who
 from bridge.errors import Reason, RemoteError
+from bridge.facts import invoice_url
 from bridge.gather import upgrade_case
 from bridge.hooks.invoice_upgrade import order_id, order_values
 from bridge.ledger import StoreBook
@@ -195,6 +196,9 @@ def _working(found: UpgradeQuote, *, err: bool = False) -> None:
     for line in found.lines:
         told = _exact(line.amount, found.currency)
         click.echo(f"{told:>14}  {line.label}  ({line.source})", err=err)
+    exact = sum((line.amount for line in found.lines), Decimal(0))
+    if found.charge is not None and exact != found.charge:
+        click.echo(f"{exact:>14.4f}  the difference, rounded once, half up:", err=err)
     money = decimal_text(found.charge or Decimal(0), found.currency)
     to_pay = f"{money:>14}  {found.currency} to pay ({found.basis} basis)"
     click.echo(to_pay, err=err)
@@ -239,6 +243,8 @@ def _order(bridge: Any, found: UpgradeQuote, service: Service, as_json: bool) ->
         _step(bridge, f"upgrade:{id}/{step}", now)
     with bridge.store.read() as db:
         row = book.order(db, id)
+    company = bridge.map.current.company
+    address = invoice_url(company, row.invoice_id) if row.invoice_id else None
     if as_json:
         return show(
             {
@@ -248,9 +254,12 @@ def _order(bridge: Any, found: UpgradeQuote, service: Service, as_json: bool) ->
                 "charge": decimal_text(row.charge, row.currency),
                 "currency": row.currency,
                 "reason": row.reason,
+                "invoice_url": address,
             }
         )
     click.echo(f"order {id}: {row.state}, invoice {row.invoice_id or 'none'}")
+    if address:
+        click.echo(f"The client pays it at {address}")
     if row.reason:
         click.echo(row.reason)
     return None

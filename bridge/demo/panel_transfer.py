@@ -39,11 +39,12 @@ class Transfers:
             if id in self.done:
                 told = {"transfer": id, "status": "already"}
                 return _reply(200, {**told, "changed": self.done[id]})
-            if reason := self._against(service, old, new):
+            if refused := self._against(service, old, new):
                 told = {"transfer": id, "status": "refused"}
-                return _reply(409, {**told, "reason": reason})
+                code, reason = refused
+                return _reply(409, {**told, "reason": reason, "code": code})
             self._world.move_service(service, new)
-            self.done[id] = {"services": [service]}
+            self.done[id] = {"service": service, "from": old, "to": new}
             told = {"transfer": id, "status": "moved"}
             return _reply(200, {**told, "changed": self.done[id]})
 
@@ -56,25 +57,29 @@ class Transfers:
         given = headers.get("webhook-signature", "").split()
         return any(hmac.compare_digest(one.encode(), right) for one in given)
 
-    def _against(self, service_id: int, old: int, new: int) -> str:
+    def _against(self, service_id: int, old: int, new: int) -> tuple[str, str] | None:
         world = self._world
         service = world.services.get(service_id)
         if service is None or old not in world.clients or new not in world.clients:
-            return "there is no such service or client"
+            return "no_service", "there is no such service or client"
         giver, taker = world.clients[old], world.clients[new]
         pending = [u for u in world.upgrades.values() if u.relid == service_id]
+        mails = [client.email for client in world.clients.values()]
+        verified = giver.email_verified and taker.email_verified
         reasons = {
-            "the service belongs to somebody else": service.clientid != old,
-            "it is the same client": old == new or giver.email == taker.email,
-            "an account is not verified": not giver.email_verified
-            or not taker.email_verified,
-            "the service is not active": service.status != "Active",
-            "an invoice is open": bool(world.open_invoices_of(service_id)),
-            "a cancellation is pending": world.cancellation_of(service_id) is not None,
-            "an upgrade is pending": any(u.status == "Pending" for u in pending),
-            "the currencies differ": giver.currency != taker.currency,
+            "other_owner": service.clientid != old,
+            "same_client": old == new,
+            "same_email": giver.email == taker.email,
+            "shared_email": mails.count(giver.email) + mails.count(taker.email) > 2,
+            "not_verified": not verified,
+            "not_active": service.status != "Active",
+            "invoice_open": bool(world.open_invoices_of(service_id)),
+            "cancellation_pending": world.cancellation_of(service_id) is not None,
+            "upgrade_pending": any(u.status == "Pending" for u in pending),
+            "currencies_differ": giver.currency != taker.currency,
         }
-        return next((reason for reason, holds in reasons.items() if holds), "")
+        code = next((code for code, holds in reasons.items() if holds), "")
+        return (code, code.replace("_", " ")) if code else None
 
 
 def _reply(status: int, body: dict[str, object]) -> Reply:

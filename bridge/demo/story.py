@@ -74,6 +74,18 @@ class Hands(Protocol):
         """Order a plan change as the account executive does."""
         ...
 
+    def typed(self, service_id: int, email: str) -> str:
+        """Return the text of a change of owner, as its link types it."""
+        ...
+
+    def write(self, number: str, text: str) -> None:
+        """Have a WhatsApp message come in from a number."""
+        ...
+
+    def stop_renewal(self, domain_id: int) -> None:
+        """Leave a domain unrenewed, as staff do."""
+        ...
+
     def became(self, event_id: str) -> list[str]:
         """Return what became of a delivery: "state: reason" for each job."""
         ...

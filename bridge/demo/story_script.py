@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
-from bridge.demo import story_alerts, story_ends, story_plans, story_trouble
+from bridge.demo import (
+    story_alerts,
+    story_ends,
+    story_owners,
+    story_plans,
+    story_trouble,
+)
 from bridge.demo.story import Step
 from bridge.demo.story_phone import Chapter
 from bridge.demo.world import World
@@ -23,6 +29,7 @@ def script(world: World, start: date, chapter: Chapter | None = None) -> list[St
         *story_alerts.STEPS,
         *story_plans.STEPS,
         *story_ends.steps(world, start),
+        *story_owners.STEPS,
         *story_trouble.STEPS,
         Step(LAST_DAY, "09:00", story_trouble.RECKONING, story_trouble.reckoning),
         *(chapter.steps() if chapter else ()),

@@ -6,7 +6,7 @@ import unicodedata
 
 from bridge.billing.model import Client
 from bridge.errors import Reason, RemoteError, Skipped
-from bridge.hooks import Outcome, action
+from bridge.hooks import Outcome, action, self_service, transfers
 from bridge.hooks.context import Context
 from bridge.whatsapp.phones import normalise
 
@@ -52,9 +52,12 @@ def answer_message(ctx: Context) -> Outcome:
     Skipped where the sender's number is withheld or nothing is to be answered.
     """
     number = str(ctx.event.value("from") or "") if ctx.event else ""
+    text = str(ctx.event.value("text") or "") if ctx.event else ""
+    if not number and transfers.withheld(ctx, text):
+        return {"from": "", "route": "transfer: the number is withheld"}
     if not number:
         raise Skipped("the sender's number is withheld: there is nobody to answer")
-    words = folded(str(ctx.event.value("text") or "")) if ctx.event else ""
+    words = folded(text)
     payload = folded(str(ctx.event.value("payload") or "")) if ctx.event else ""
     clients = clients_of(ctx, number)
     if len(clients) == 1:
@@ -63,6 +66,12 @@ def answer_message(ctx: Context) -> Outcome:
         return _opt(ctx, number, clients, words or payload, out=True)
     if words in START or payload in START:
         return _opt(ctx, number, clients, words or payload, out=False)
+    if (outcome := transfers.take(ctx, number, clients, text)) is not None:
+        return outcome
+    if len(clients) == 1:
+        told = self_service.answer(ctx, number, clients[0], words or payload)
+        if told is not None:
+            return told
     if words in CANCEL or payload in CANCEL:
         return _answer(ctx, number, clients, "inbound_how_to_cancel", "cancel")
     return _other(ctx, number, clients)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 from bridge.billing.model import Cycle, Service
+from bridge.billing.money import round_half_up
 from bridge.billing.periods import nth_due
+from bridge.billing.ranks import list_price
 from bridge.errors import Skipped
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context, Order
@@ -32,7 +34,7 @@ def apply_upgrade(ctx: Context, *, order: str) -> Outcome:
         return {"order": row.id, "service": row.service_id, "how": "it is paid"}
     service = ctx.panel.service(row.service_id)
     if not _applied(row, service):
-        if problem := changed(row, service):
+        if problem := changed(row, service) or _repriced(ctx, row, service):
             reason = f"{problem}: nothing was applied, the invoice is paid"
             ctx.keep("upgrades", row.id, was=row.state, state="staff", reason=reason)
             raise ctx.staff(f"upgrade {row.id} of service {service.id}: {reason}")
@@ -65,6 +67,18 @@ def _paid(ctx: Context, row: Order) -> None:
         raise ctx.staff(f"invoice {invoice.id} was paid and is {invoice.status} now")
     if not invoice.paid:
         raise Skipped(f"invoice {invoice.id} is {invoice.status}, not paid")
+
+
+def _repriced(ctx: Context, row: Order, service: Service) -> str:
+    """Return how the new plan's price differs from what was quoted, or nothing."""
+    product = ctx.panel.product(row.to_product_id)
+    price = list_price(product, row.currency, Cycle(row.cycle))
+    if price is None:
+        return f"plan {product.id} is not sold {row.cycle} any more"
+    renews = round_half_up(price * service.quantity, row.currency)
+    if renews == row.recurring:
+        return ""
+    return f"plan {product.id} costs {renews} now, not {row.recurring} as quoted"
 
 
 def _applied(row: Order, service: Service) -> bool:

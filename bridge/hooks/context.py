@@ -10,9 +10,11 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from bridge.billing.model import Client, PaidCharge
+from bridge.billing.transfers import Form
 from bridge.errors import Later, Parked
 from bridge.events import Event
-from bridge.facts import Facts, language_of
+from bridge.facts import Amount, Facts, language_of
+from bridge.hooks.records import TransferBook
 from bridge.panel import Panel
 from bridge.policies import Company, Policies
 
@@ -101,7 +103,7 @@ class Person:
     answered_on: date | None = None
 
 
-class Book(Protocol):
+class Book(TransferBook, Protocol):
     """What actions read of our own store; each call sees what is on disk now."""
 
     def cancellation(self, key: str) -> Cancellation | None:
@@ -195,6 +197,18 @@ class Post(Protocol):
 
     def uses_source(self, source: str) -> set[str]:
         """Return the variables that a text of the map names."""
+        ...
+
+    def day(self, day: date, language: str) -> str:
+        """Return a day as people write it."""
+        ...
+
+    def money(self, amount: Amount, language: str) -> str:
+        """Return an amount as people write it."""
+        ...
+
+    def forms(self, name: str) -> dict[str, Form]:
+        """Return a text in each language as a form that answers are read by."""
         ...
 
     def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:

@@ -22,6 +22,7 @@ from bridge.store.tables import (
     marks,
     messages,
     phones,
+    transfers,
     upgrades,
 )
 
@@ -32,12 +33,17 @@ _TABLES: dict[str, tuple[sa.Table, str]] = {
     "messages": (messages, "key"),
     "marks": (marks, "name"),
     "contacts": (contacts, "number"),
+    "transfers": (transfers, "key"),
     "phones": (phones, "client_id"),
 }
 #: How the reason of a job begins that waits because terminations are held back.
 HELD = "terminations are held"
-_STAMPED = ("cancellations", "upgrades")
+_STAMPED = ("cancellations", "upgrades", "transfers")
 _UNPAID = ("ordered", "invoiced")
+_GOING_ON = (
+    *("scheduled", "acting", *_UNPAID, "paid", "applying"),
+    *("agreed", "moving"),
+)
 
 
 def keep(
@@ -304,7 +310,7 @@ def for_staff(
     kept, column = _TABLES[table]
     change = sa.update(kept).where(
         kept.c[column] == key,
-        kept.c.state.in_(("scheduled", "acting", *_UNPAID, "paid", "applying")),
+        kept.c.state.in_(_GOING_ON),
     )
     db.execute(change.values(state="staff", reason=reason, changed_at=now))
 

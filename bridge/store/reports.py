@@ -9,7 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from bridge.store.dialect import among
-from bridge.store.tables import attempts, cancellations, events, jobs, messages
+from bridge.store.tables import (
+    attempts,
+    audit,
+    cancellations,
+    events,
+    jobs,
+    messages,
+)
 
 
 def _exists(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -217,3 +224,9 @@ def parked_keys(db: sa.Connection, event_ids: Sequence[str] | None) -> list[str]
     if event_ids is not None:
         query = query.where(jobs.c.event_id.in_(event_ids))
     return list(db.execute(query.order_by(jobs.c.created_at)).scalars())
+
+
+def notes(db: sa.Connection, about: str) -> Sequence[Any]:
+    """Return what was done by hand about something, the oldest first."""
+    query = sa.select(audit).where(audit.c.about == about)
+    return db.execute(query.order_by(audit.c.id)).all()

@@ -344,6 +344,51 @@ sa.Index(
     postgresql_where=_pending,
 )
 
+#: Changes of owner, each with its evidence. *state*: proposed, agreed, moving, staff,
+#: done, refused, expired, withdrawn, rehearsed. At most one open row per service.
+transfers = sa.Table(
+    "transfers",
+    metadata,
+    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("service_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("from_client_id", sa.BigInteger, nullable=False),
+    sa.Column("to_client_id", sa.BigInteger, nullable=False),
+    *(
+        sa.Column(name, sa.Text, nullable=False)
+        for name in ("service", "from_name", "to_name", "from_email", "to_email")
+    ),
+    *(
+        sa.Column(f"{side}_{name}", kind)
+        for name, kind in (
+            ("text", sa.Text),
+            ("number", sa.Text),
+            ("message", sa.Text),
+            ("at", Instant),
+        )
+        for side in ("from", "to")
+    ),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("agreed_at", Instant),
+    sa.Column("acted_at", Instant),
+    sa.Column("approved_by", sa.Text),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("checks", Document),
+    sa.Column("moved", Document),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+    sqlite_autoincrement=True,
+)
+_changing = transfers.c.state.in_(("proposed", "agreed", "moving", "staff"))
+sa.Index(
+    "transfers_open",
+    transfers.c.service_id,
+    unique=True,
+    sqlite_where=_changing,
+    postgresql_where=_changing,
+)
+
 #: Domains the bridge has seen, for the day when the panel has forgotten one.
 domains = sa.Table(
     "domains",

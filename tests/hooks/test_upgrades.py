@@ -295,7 +295,14 @@ def suspended(world: World) -> None:
     world.suspend(ANNUAL, "Mantenimiento")
 
 
-@pytest.mark.parametrize("change", [other_plan, other_owner, other_due_date, suspended])
+def other_price(world: World) -> None:
+    world.product(PLAN_150).prices["ARS"]["Annually"] = Decimal("180.00")
+
+
+CHANGES = [other_plan, other_owner, other_due_date, suspended, other_price]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_service_that_changed_before_payment_waits_for_staff(
     ordering: Ordering, change: Callable[[World], None]
 ) -> None:

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from bridge import logs, wiring
+from bridge.events import Body, Subject
 from bridge.settings import Secret, Settings
-from bridge.store import outbox
+from bridge.store import inbox, outbox
 
 
 def say(**what: Any) -> None:
@@ -80,6 +81,16 @@ def build(told: dict[str, Any], counter: Counter) -> wiring.Bridge:
     return bridge
 
 
+def write(
+    bridge: wiring.Bridge, number: str, text: str, id: str, now: datetime
+) -> None:
+    """Keep a WhatsApp message, as the webhook does."""
+    data = {"from": number, "text": text, "payload": "", "kind": "text", "number": ""}
+    body = Body("WhatsAppMessage", now, data, {})
+    message = inbox.Accepted(id, "whatsapp", id, body, now, Subject())
+    bridge.store.write(lambda db: inbox.put(db, message, now))
+
+
 def serve(told: dict[str, Any]) -> None:
     """Take turns until told to stop."""
     counter = Counter(told["end_at"], now=datetime.fromisoformat(told["now"]))
@@ -94,6 +105,9 @@ def serve(told: dict[str, Any]) -> None:
             )
             if 200 <= answer.status_code < 300:
                 say(accepted=row["id"])
+        for number, text, id in turn.get("wrote", []):
+            write(bridge, number, text, id, counter.now)
+            say(accepted=id)
         for hook in turn.get("hooks", []):
             answer = client.post(
                 "/whatsapp/cloud", data=hook["body"], headers=hook["headers"]

@@ -94,6 +94,8 @@ class Story:
         self.panel = Panel(self.world)
         self.outbox = Outbox(self.world, _nobody, self.secret, instance="s")
         self.accepted: set[str] = set()
+        #: WhatsApp messages that came so far: number, text, id.
+        self.wrote: list[tuple[str, str, str]] = []
         self.alive = False
         self.kills = 0
         self.points = 0
@@ -102,13 +104,7 @@ class Story:
         """Play everything, however often the child is killed meanwhile."""
         with PanelServer(self.panel) as server:
             self.start["panel"] = server.url
-            for act in (
-                self._asked,
-                self._paid,
-                self._evening,
-                self._end_of_period,
-                self._next_morning,
-            ):
+            for act in self.acts():
                 act()
                 self._until_quiet()
             self._stop()
@@ -123,6 +119,16 @@ class Story:
             self.kills,
             self.points,
         )
+
+    def acts(self) -> list[Callable[[], None]]:
+        """Return what happens, in its order; after each the bridge gets quiet."""
+        return [
+            self._asked,
+            self._paid,
+            self._evening,
+            self._end_of_period,
+            self._next_morning,
+        ]
 
     def _asked(self) -> None:
         self.world.generate_renewal(5)
@@ -182,7 +188,8 @@ class Story:
                 return None
             self.alive = True
         rows = [_row(row, self.secret, self.clock) for row in self._unanswered()]
-        self.child.say(now=self.clock.now().isoformat(), rows=rows)
+        wrote = [one for one in self.wrote if one[2] not in self.accepted]
+        self.child.say(now=self.clock.now().isoformat(), rows=rows, wrote=wrote)
         while True:
             heard = self.child.hear()
             if "accepted" in heard:

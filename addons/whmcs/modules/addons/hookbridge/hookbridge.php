@@ -81,3 +81,8 @@ function hookbridge_output($vars)
 {
     echo HookBridge\Page::render($vars);
 }
+
+function hookbridge_clientarea($vars)
+{
+    return HookBridge\ClientArea::show($vars);
+}

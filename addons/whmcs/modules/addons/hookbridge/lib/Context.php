@@ -267,7 +267,8 @@ class Context
         return self::sessionClient() === $owner;
     }
 
-    private static function sessionClient()
+    /** The client whose session it is, 0 for none. */
+    public static function sessionClient()
     {
         $user = self::currentUser();
         if ($user !== null && method_exists($user, 'client')) {

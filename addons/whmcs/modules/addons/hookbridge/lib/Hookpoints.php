@@ -87,6 +87,23 @@ class Hookpoints
             }
             $found[$list] = array_values(array_unique($told[$list]));
         }
-        return $found;
+        $form = self::readForm(isset($told['transfer']) ? $told['transfer'] : null);
+        return $form === null ? $found : $found + ['transfer' => $form];
+    }
+
+    /** Read the text of a change of owner and the number it goes to; null if it is odd. */
+    private static function readForm($told)
+    {
+        if (!is_array($told) || !isset($told['whatsapp'], $told['texts']) || !is_array($told['texts'])) {
+            return null;
+        }
+        $number = is_string($told['whatsapp']) ? preg_replace('/[^0-9]/', '', $told['whatsapp']) : '';
+        $texts = [];
+        foreach ($told['texts'] as $language => $text) {
+            if (is_string($text) && strlen($text) <= 4000 && preg_match('/\A[a-z]{2,3}(_[A-Z]{2})?\z/', (string) $language)) {
+                $texts[$language] = $text;
+            }
+        }
+        return $number === '' || $texts === [] ? null : ['whatsapp' => $number, 'texts' => $texts];
     }
 }

@@ -1,0 +1,2 @@
+{* The page is made and escaped by lib/ClientArea.php. *}
+{$hookbridge nofilter}

@@ -1,0 +1,305 @@
+"""transfers: who asked for which change of owner, the evidence, and the link."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote as quoted
+
+import click
+import sqlalchemy as sa
+
+from bridge import logs, wiring
+from bridge import settings as environment
+from bridge.commands.events import open_store
+from bridge.commands.shared import show, table, who
+from bridge.errors import Reason, RemoteError
+from bridge.facts import View, company_view, language_of
+from bridge.hooks.transferring import SIDES, expire_key, fields_of
+from bridge.store import book, handover, outbox, reports
+from bridge.store.outbox import NewJob
+
+_STATES = (
+    *("proposed", "agreed", "moving", "staff"),
+    *("done", "refused", "expired", "withdrawn", "rehearsed"),
+)
+#: A move that has begun is not taken back: look first whether it happened.
+_OPEN = ("proposed", "agreed", "staff")
+
+
+@click.group("transfers")
+def transfers_command() -> None:
+    """Changes of owner: who asked, what was checked, what came of it."""
+
+
+@transfers_command.command("list")
+@click.option("--state", type=click.Choice(_STATES), multiple=True)
+@click.option("--all", "everything", is_flag=True, help="Those that are over as well.")
+@click.option("--limit", default=200, show_default=True, type=click.IntRange(1))
+@click.option("--json", "as_json", is_flag=True)
+def list_(state: tuple[str, ...], everything: bool, limit: int, as_json: bool) -> None:
+    """List changes of owner, the newest first."""
+    states = state or (() if everything else handover.OPEN)
+    store = open_store()
+    with store.read() as db:
+        rows = handover.list_transfers(db, states=states, limit=limit)
+    store.close()
+    if as_json:
+        return show([entry(row) for row in rows])
+    head = ["id", "service", "from", "to", "state", "until", "reason"]
+    cells = [
+        [
+            row.id,
+            row.service_id,
+            row.from_email,
+            row.to_email,
+            row.state,
+            f"{row.expires_at:%Y-%m-%d %H:%M}" if row.state == "proposed" else "-",
+            row.reason or "",
+        ]
+        for row in rows
+    ]
+    return table(head, cells, "No changes of owner.")
+
+
+def entry(row: Any) -> dict[str, Any]:
+    """Return a change of owner with its evidence, as `--json` shows it."""
+    return {
+        "id": row.id,
+        "key": row.key,
+        "service_id": row.service_id,
+        "service": row.service,
+        "state": row.state,
+        "reason": row.reason,
+        **{side: _side(row, side) for side in SIDES},
+        "expires_at": row.expires_at,
+        "agreed_at": row.agreed_at,
+        "acted_at": row.acted_at,
+        "approved_by": row.approved_by,
+        "checks": row.checks or [],
+        "moved": row.moved,
+    }
+
+
+def _side(row: Any, side: str) -> dict[str, Any]:
+    names = ("client_id", "name", "email", "number", "text", "message", "at")
+    return {name: getattr(row, f"{side}_{name}") for name in names}
+
+
+@transfers_command.command("show")
+@click.argument("which")
+@click.option("--json", "as_json", is_flag=True)
+def show_(which: str, as_json: bool) -> None:
+    """Show one with its evidence: WHICH is its id or service:<id>."""
+    store = open_store()
+    row = _find(store, which)
+    with store.read() as db:
+        acts = _audit(db, row.key)
+    store.close()
+    if as_json:
+        return show({**entry(row), "by_hand": acts})
+    found = entry(row)
+    for name in ("id", "service_id", "service", "state", "reason", "agreed_at"):
+        click.echo(f"{name:>12}: {'-' if found[name] is None else found[name]}")
+    for side in SIDES:
+        about = found[side]
+        click.echo(f"{side}: client {about['client_id']}, {about['email']}")
+        if about["text"] is None:
+            click.echo("  said nothing yet")
+            continue
+        click.echo(f"  {about['at']} from {about['number']} ({about['message']}):")
+        click.echo(f"  {' '.join(about['text'].split())}")
+    for check in found["checks"]:
+        holds = "holds" if check["holds"] else "FAILS"
+        click.echo(f"  {check['code']:>22}: {holds} ({check['found']})")
+    for act in acts:
+        click.echo(f"  {act['at']} {act['who']}: {act['what']} {act['detail']}")
+    return None
+
+
+def _audit(db: sa.Connection, key: str) -> list[dict[str, Any]]:
+    return [
+        {"at": row.at, "who": row.who, "what": row.what, "detail": row.detail}
+        for row in reports.notes(db, key)
+    ]
+
+
+def _find(store: Any, which: str) -> Any:
+    with store.read() as db:
+        row = handover.find(db, which)
+    if row is None:
+        store.close()
+        raise click.ClickException(
+            f'No change of owner "{which}": give its id, or service:<id>.'
+        )
+    return row
+
+
+@transfers_command.command("approve")
+@click.argument("which")
+@click.option("--dry-run", is_flag=True)
+@click.option("--yes", is_flag=True)
+def approve(which: str, dry_run: bool, yes: bool) -> None:
+    """Let one that waits for staff be carried out; everything is looked up again."""
+    store = open_store()
+    row = _find(store, which)
+    what = _what(row)
+    if row.state != "staff" or row.agreed_at is None:
+        store.close()
+        raise click.ClickException(f"It is {row.state}: it does not wait for staff.")
+    if dry_run:
+        store.close()
+        click.echo(f"would move: {what}")
+        return
+    if not yes:
+        click.confirm(f"Move {what}?", abort=True, err=True)
+    now = datetime.now(UTC)
+    number = int(now.timestamp())
+    job = NewJob(
+        key=f"{row.key}/move:{number}",
+        event_id=None,
+        action="transfer_service",
+        rule="transfer",
+        run_at=now,
+        parameters={"transfer": row.key},
+        acts=True,
+        client_id=row.from_client_id,
+    )
+
+    def change(db: sa.Connection) -> bool:
+        fresh = handover.transfer(db, row.key)
+        if fresh.state != "staff":
+            return False
+        book.note(db, now, who(), "approve transfer", row.key)
+        values = {"state": "agreed", "approved_by": who(), "reason": None}
+        book.keep(db, "transfers", row.key, values, now, "staff")
+        outbox.put(db, [job], now)
+        return True
+
+    done = store.write(change)
+    store.close()
+    if not done:
+        raise click.ClickException("It changed meanwhile: look at it again.")
+    click.echo(f"Approved: {what}. A running bridge carries it out now.")
+
+
+@transfers_command.command("reject")
+@click.argument("which")
+@click.option("--reason", default="rejected by staff", show_default=True)
+@click.option("--dry-run", is_flag=True)
+@click.option("--yes", is_flag=True)
+def reject(which: str, reason: str, dry_run: bool, yes: bool) -> None:
+    """End one that has not begun to move; both sides are told."""
+    store = open_store()
+    row = _find(store, which)
+    what = _what(row)
+    if row.state not in _OPEN:
+        store.close()
+        raise click.ClickException(f"It is {row.state}: there is nothing to reject.")
+    if dry_run:
+        store.close()
+        click.echo(f"would reject: {what}")
+        return
+    if not yes:
+        click.confirm(f"Reject {what}?", abort=True, err=True)
+    now = datetime.now(UTC)
+    done = store.write(lambda db: _reject(db, row, reason, now))
+    store.close()
+    if not done:
+        raise click.ClickException("It changed meanwhile: look at it again.")
+    click.echo(f"Rejected: {what}. Who asked for it will be told.")
+
+
+def _reject(db: sa.Connection, row: Any, reason: str, now: datetime) -> bool:
+    fresh = handover.transfer(db, row.key)
+    if fresh.state != row.state:
+        return False
+    book.note(db, now, who(), "reject transfer", row.key, reason=reason)
+    values = {"state": "refused", "reason": f"rejected: {reason}"}
+    book.keep(db, "transfers", row.key, values, now, fresh.state)
+    gone = [expire_key(row.key), f"{row.key}/check", f"{row.key}/move"]
+    outbox.withdraw(db, gone, "rejected by staff", now)
+    asked = [side for side in SIDES if getattr(fresh, f"{side}_text") is not None]
+    outbox.put(db, [_told(fresh, side, now) for side in asked], now)
+    return True
+
+
+def _told(row: Any, side: str, now: datetime) -> NewJob:
+    client = getattr(row, f"{side}_client_id")
+    return NewJob(
+        key=f"{row.key}/transfer_rejected:{side}",
+        event_id=None,
+        action="send_alert",
+        rule="transfer",
+        run_at=now,
+        parameters={
+            "message": "transfer_rejected",
+            "client_id": client,
+            "transfer": row.key,
+            "urgent": True,
+        },
+        urgent=True,
+        client_id=client,
+    )
+
+
+def _what(row: Any) -> str:
+    return (
+        f"{row.service} (service {row.service_id}) from {row.from_email} "
+        f"to {row.to_email}"
+    )
+
+
+@transfers_command.command("link")
+@click.option("--service", required=True, type=click.IntRange(1))
+@click.option("--to", "email", required=True, help="E-mail of the client who takes it.")
+@click.option("--lang", type=click.Choice(("es", "en", "pt_BR")))
+@click.option("--json", "as_json", is_flag=True)
+def link(service: int, email: str, lang: str | None, as_json: bool) -> None:
+    """Print the wa.me address with the text typed: the same for both sides."""
+    settings = environment.load()
+    logs.configure("error")
+    bridge = wiring.build(settings)
+    try:
+        text, language = typed(bridge, service, email, lang)
+        number = bridge.map.current.company.whatsapp
+    finally:
+        bridge.close()
+    digits = "".join(c for c in number if c.isdigit())
+    if not digits:
+        raise click.ClickException("company.whatsapp is not set in the map.")
+    address = f"https://wa.me/{digits}?text={quoted(text, safe='')}"
+    if as_json:
+        return show({"url": address, "text": text, "language": language})
+    click.echo(address)
+    click.echo(f"It types: {text}", err=True)
+    return None
+
+
+def typed(
+    bridge: Any, service_id: int, email: str, lang: str | None
+) -> tuple[str, str]:
+    """Return the text that both sides send, and its language.
+
+    Raises ClickException where there is no such service or client.
+    """
+    panel, hookmap = bridge.bench.panel, bridge.map.current
+    try:
+        service = panel.service(service_id)
+        giver = panel.client(service.client_id)
+        taker = panel.client_by_email(email)
+    except RemoteError as error:
+        if error.reason is Reason.NOT_FOUND:
+            raise click.ClickException(
+                f"The panel knows no such thing: {error.detail}"
+            ) from error
+        raise
+    if taker.id == giver.id:
+        raise click.ClickException("That is the client who has the service already.")
+    language = lang or language_of(giver, bridge.settings.language)
+    variables = {
+        "company": company_view(hookmap.company, hookmap.policies.upgrades.contact),
+        "transfer": View(fields_of(giver, taker, service)),
+    }
+    made = hookmap.texts.render("transfer_request", language, variables)
+    return made.text, made.language

@@ -1,0 +1,60 @@
+"""A change of owner as our own store keeps it, and what actions ask of that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A change of owner as our book has it; None in what a side did not say yet."""
+
+    id: int
+    key: str
+    service_id: int
+    service: str
+    from_client_id: int
+    to_client_id: int
+    from_name: str
+    to_name: str
+    from_email: str
+    to_email: str
+    from_text: str | None
+    to_text: str | None
+    from_number: str | None
+    to_number: str | None
+    from_message: str | None
+    to_message: str | None
+    from_at: datetime | None
+    to_at: datetime | None
+    expires_at: datetime
+    agreed_at: datetime | None
+    acted_at: datetime | None
+    approved_by: str | None
+    state: str
+    reason: str | None = None
+    checks: list[dict[str, Any]] | None = None
+    moved: dict[str, Any] | None = None
+
+
+class TransferBook(Protocol):
+    """What actions read of changes of owner; each call sees what is on disk now."""
+
+    def transfer(self, key: str) -> Transfer | None:
+        """Return a change of owner by its key."""
+        ...
+
+    def open_transfer(self, service_id: int) -> Transfer | None:
+        """Return the change of owner of a service that is not over."""
+        ...
+
+    def awaiting(self, emails: Sequence[str]) -> Transfer | None:
+        """Return the request that waits for one with such an e-mail."""
+        ...
+
+    def begin_transfer(self, key: str) -> bool:
+        """Mark a move as begun; false when it does not stand any more."""
+        ...

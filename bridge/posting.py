@@ -1,0 +1,98 @@
+"""The post that actions are given: the texts, and the provider that sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from bridge.billing.transfers import Form
+from bridge.facts import Amount
+from bridge.filters import money
+from bridge.messages import Rendered, Texts
+from bridge.placeholders import finish, split
+from bridge.whatsapp import Message, Provider, Receipt
+
+
+class StorePost:
+    """`Post` over the texts and a provider. Remembers what it sent."""
+
+    def __init__(
+        self,
+        texts: Texts,
+        deliver: Callable[[Message], Receipt],
+        provider: Provider,
+        event_id: str,
+        known: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._texts = texts
+        self._deliver = deliver
+        self._provider = provider
+        self._event_id = event_id
+        self._known = known or {}
+        self.sent: list[dict[str, Any]] = []
+
+    def render(
+        self, name: str, language: str, variables: Mapping[str, Any]
+    ) -> Rendered:
+        """Return the finished text. Raises TextError."""
+        return self._texts.render(name, language, variables)
+
+    def render_source(
+        self, source: str, language: str, variables: Mapping[str, Any]
+    ) -> str:
+        """Return a text that stands in the map itself, finished."""
+        return self._texts.render_source(source, language, variables)
+
+    def uses(self, name: str) -> set[str]:
+        """Return the variables that a text names."""
+        return {variable for variable, _ in self._texts.uses(name)}
+
+    def uses_source(self, source: str) -> set[str]:
+        """Return the variables that a text of the map names."""
+        parts, _ = split(source)
+        return {part.variable for part in parts if not isinstance(part, str)}
+
+    def day(self, day: date, language: str) -> str:
+        """Return a day as people write it."""
+        return finish(day, language)
+
+    def money(self, amount: Amount, language: str) -> str:
+        """Return an amount as people write it."""
+        return money(amount, language)
+
+    def forms(self, name: str) -> dict[str, Form]:
+        """Return a text in each language as a form that answers are read by."""
+        return self._texts.forms(name, self._known)
+
+    def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
+        """Send it and return the state the provider confirmed. Raises SendError."""
+        message = Message(
+            to=to,
+            text=text.text,
+            language=text.language,
+            name=text.name,
+            tag=key,
+            event=self._event_id,
+            category=text.category,
+            values=text.values,
+            button=text.button,
+        )
+        receipt = self._deliver(message)
+        state = receipt.states[-1].value if receipt.states else "dry run"
+        self.sent.append(
+            {
+                "key": key,
+                "client_id": client_id,
+                "name": text.name,
+                "language": text.language,
+                "to": to,
+                "text": message.whole,
+                "provider": self._provider.name,
+                "provider_id": receipt.id,
+                "state": state,
+                "states": [one.value for one in receipt.states],
+                "form": receipt.detail.get("form", "free"),
+            }
+        )
+        return state

@@ -1,0 +1,190 @@
+"""The move itself: rehearsed, retried, read back; what is not certain is staff's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from conftest import Kit
+from conversing import request, write
+from looking import job, rows, staff_lines, texts
+
+from bridge import wiring
+from bridge.billing.transfer_case import Move, Moved
+from bridge.hookmap import check_map
+from bridge.store import tables
+
+ANA, GABRIELA = 1, 7
+
+
+def agree(kit: Kit) -> Any:
+    """Have both sides send the text; return the row."""
+    text = request(kit)
+    for who in ("Ana", "Gabriela"):
+        write(kit, who, text)
+        kit.work()
+    return rows(kit.bridge.store, tables.transfers)[0]
+
+
+class Says:
+    """The panel, which says of a move what it is told to, and moves nothing."""
+
+    def __init__(self, panel: Any) -> None:
+        self._panel = panel
+        self.asked: list[Move] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._panel, name)
+
+    def move_service(self, move: Move) -> Moved:
+        """Say that it was moved."""
+        self.asked.append(move)
+        return Moved(False, {"service": move.service_id})
+
+
+def test_a_dry_run_moves_nothing_and_tells_nobody_that_it_did(
+    kit: Kit, bridge_for: Callable[..., wiring.Bridge]
+) -> None:
+    kit.panel.install_addon(kit.secret)
+    kit = replace(kit, bridge=bridge_for(dry_run=True))
+
+    row = agree(kit)
+
+    assert row.state == "rehearsed"
+    assert kit.world.services[1].clientid == ANA
+    assert job(kit, "/move").state == "rehearsed"
+    assert kit.sent == []
+
+
+def test_what_the_panel_only_says_is_left_to_staff(kit: Kit) -> None:
+    kit.bridge.bench.panel = Says(kit.bridge.bench.panel)  # type: ignore[assignment]
+
+    row = agree(kit)
+
+    assert row.state == "staff"
+    assert "says that service 1 was moved to client 7" in staff_lines(kit)[0]
+    assert "transfer_done_to" not in texts(kit)
+
+
+def test_the_field_of_verified_accounts_is_sent_along(
+    kit: Kit,
+    bridge_for: Callable[..., wiring.Bridge],
+    config_with: Callable[..., Any],
+) -> None:
+    config = config_with(("verified_field: null", "verified_field: 9"))
+    kit = replace(kit, bridge=bridge_for(config_dir=config))
+    for client in (ANA, GABRIELA):
+        kit.world.clients[client].customfields = {9: "on"}
+        kit.world.clients[client].email_verified = False
+    said = Says(kit.bridge.bench.panel)
+    kit.bridge.bench.panel = said  # type: ignore[assignment]
+
+    agree(kit)
+
+    assert [move.verified_field for move in said.asked] == [9]
+
+
+def test_an_account_without_that_field_is_not_verified(
+    kit: Kit,
+    bridge_for: Callable[..., wiring.Bridge],
+    config_with: Callable[..., Any],
+) -> None:
+    config = config_with(("verified_field: null", "verified_field: 9"))
+    kit = replace(kit, bridge=bridge_for(config_dir=config))
+    kit.panel.install_addon(kit.secret)
+
+    agree(kit)
+
+    assert kit.world.count("transfer") == 0
+    assert texts(kit)[-2:] == ["transfer_refused_not_verified"] * 2
+
+
+def test_a_rule_of_the_map_moves_nothing_on_which_nobody_agreed(
+    kit: Kit,
+    bridge_for: Callable[..., wiring.Bridge],
+    config_with: Callable[..., Any],
+) -> None:
+    point = "  AfterModuleUnsuspend:\n"
+    rule = "    - { name: pass, do: transfer_service }\n"
+    kit = replace(kit, bridge=bridge_for(config_dir=config_with((point, point + rule))))
+    kit.panel.install_addon(kit.secret)
+    kit.world.suspend(1)
+    kit.world.unsuspend(1)
+    kit.work()
+
+    assert job(kit, "/pass").state == "skipped"
+    assert "did not agree" in job(kit, "/pass").reason
+    assert kit.world.count("transfer") == 0
+
+
+def test_when_no_try_succeeds_a_person_looks(kit: Kit) -> None:
+    kit.panel.install_addon(kit.secret)
+    kit.panel.faults.add("transfer", "html_500", times=None)
+
+    agree(kit)
+    kit.advance(days=4)
+    for _ in range(20):
+        kit.advance(hours=7)
+
+    row = rows(kit.bridge.store, tables.transfers)[0]
+    assert (row.state, kit.world.count("transfer")) == ("staff", 0)
+    assert job(kit, "/move").state == "parked"
+
+
+FORMS = [
+    ("{{ transfer.service_id }}", "12", "transfer.service_id must stand in it once"),
+    ("{{ transfer.to_email }}", "x", "transfer.to_email must stand in it once"),
+    (
+        "{{ transfer.from_email }}",
+        "{{ transfer.from_email | lower }}",
+        "transfer.from_email: no filter",
+    ),
+    (
+        "{{ transfer.service }}",
+        "{{ transfer.expires }}",
+        "transfer.expires is not known yet",
+    ),
+    ("{{ transfer.service }}", "{{ client.id }}", "client.id is not known when"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "what"), FORMS)
+def test_a_text_that_could_not_be_read_back_is_a_problem(
+    config_with: Callable[..., Any], old: str, new: str, what: str
+) -> None:
+    config = config_with()
+    path = config / "messages/es/transfer_request.txt"
+    path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+
+    found = [str(one) for one in check_map(config) if one.level == "error"]
+
+    assert any(what in one and "es/transfer_request.txt" in one for one in found)
+
+
+def test_a_text_that_is_worded_anew_is_read_by_its_new_words(
+    kit: Kit,
+    bridge_for: Callable[..., wiring.Bridge],
+    config_with: Callable[..., Any],
+) -> None:
+    config = config_with()
+    for language in ("es", "en", "pt_BR"):
+        path = config / f"messages/{language}/transfer_request.txt"
+        path.write_text(
+            f"Yo, con cuenta {{{{ transfer.from_email }}}} en {{{{ company.name }}}}, "
+            f"cedo el servicio {{{{ transfer.service_id }}}} ({language}) a la cuenta "
+            "{{ transfer.to_email }}, y no hay nada más que decir.",
+            "utf-8",
+        )
+    kit = replace(kit, bridge=bridge_for(config_dir=config))
+    kit.panel.install_addon(kit.secret)
+    text = (
+        "Yo, con cuenta ana@example.com en Mi Empresa de Hosting, cedo el servicio 1"
+        " (es) a la cuenta gabriela@example.com, y no hay nada más que decir."
+    )
+    for who in ("Gabriela", "Ana"):
+        write(kit, who, text)
+        kit.work()
+
+    assert kit.world.services[1].clientid == GABRIELA

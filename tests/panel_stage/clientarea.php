@@ -1,0 +1,25 @@
+<?php
+/**
+ * The client area's page of the add-on, as the panel shows it: ?client= is who is logged
+ * in (0: nobody), ?language= his language.
+ */
+
+define('CLIENTAREA', true);
+$_SERVER['SCRIPT_NAME'] = '/index.php';
+
+require __DIR__ . '/init.php';
+
+require_once __DIR__ . '/modules/addons/hookbridge/hookbridge.php';
+
+Stage::$login['client'] = isset($_GET['client']) ? (int) $_GET['client'] : 0;
+$stageLanguage = isset($_GET['language']) && is_string($_GET['language']) ? $_GET['language'] : 'english';
+$_ADDONLANG = [];
+$stageFile = __DIR__ . '/modules/addons/hookbridge/lang/' . basename($stageLanguage) . '.php';
+if (is_file($stageFile)) {
+    require $stageFile;
+}
+$stagePage = hookbridge_clientarea(['modulelink' => 'index.php?m=hookbridge', '_lang' => $_ADDONLANG]);
+if (!$stagePage['requirelogin'] || !is_file(__DIR__ . '/modules/addons/hookbridge/' . $stagePage['templatefile'] . '.tpl')) {
+    exit('not a page of the client area');
+}
+echo '<title>' . htmlspecialchars($stagePage['pagetitle']) . '</title>' . $stagePage['vars']['hookbridge'];

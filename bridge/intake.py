@@ -18,13 +18,13 @@ from bridge import __version__
 from bridge.decisions import Decider
 from bridge.errors import Refused, StoreUnavailable
 from bridge.events import Body, Event, read_body, subject
-from bridge.facts import company_view
 from bridge.hookmap import LiveMap
 from bridge.metrics import Metrics
 from bridge.signing import Delivery, verify
 from bridge.store import Store, inbox
 from bridge.store.inbox import Accepted
 from bridge.textfiles import REQUEST
+from bridge.views import company_view
 
 log = structlog.get_logger("intake")
 blueprint = Blueprint("intake", __name__)

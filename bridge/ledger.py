@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from bridge.billing.model import PaidCharge
 from bridge.errors import Later, Skipped
 from bridge.events import Event
-from bridge.facts import Amount, invoice_url
 from bridge.hooks import actions
 from bridge.hooks.context import Cancellation, Context, Order, Person, Reserved, Sent
 from bridge.hooks.records import Transfer
@@ -19,6 +18,7 @@ from bridge.hooks.send_alert import PASSWORDS
 from bridge.policies import Company
 from bridge.store import Store, book, handover, inbox, outbox, reports, talk
 from bridge.store.outbox import Finish, Job, NewJob
+from bridge.views import Amount, invoice_url
 
 #: A password change that two hookpoints tell of lies within so much time.
 _ONE_CHANGE = timedelta(minutes=10)

@@ -7,10 +7,10 @@ from datetime import date
 from typing import Any
 
 from bridge.billing.transfers import Form
-from bridge.facts import Amount
 from bridge.filters import money
 from bridge.messages import Rendered, Texts
 from bridge.placeholders import finish, split
+from bridge.views import Amount
 from bridge.whatsapp import Message, Provider, Receipt
 
 

@@ -15,7 +15,7 @@ from bridge.billing.model import CancellationRequest
 from bridge.breaker import Breaker
 from bridge.errors import Skipped
 from bridge.events import Event
-from bridge.facts import Facts, View, company_view
+from bridge.facts import Facts
 from bridge.hookmap import HookMap, LiveMap
 from bridge.hooks.context import Context
 from bridge.hooks.transferring import transfer_fields
@@ -27,6 +27,7 @@ from bridge.sandbox import Expression, compile_when
 from bridge.sending import Sending
 from bridge.store import Store, inbox, outbox, reports
 from bridge.store.outbox import Finish, Job, NewJob
+from bridge.views import View, company_view
 from bridge.watching import Shared, watch
 from bridge.whatsapp import Message, Provider, Receipt
 

@@ -7,14 +7,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from bridge import facts
-from bridge.facts import Amount, View
+from bridge import views
 from bridge.filters import WANTS
 from bridge.placeholders import Placeholder
 from bridge.policies import Company
 from bridge.samples import SamplePanel
 from bridge.textfiles import Text
 from bridge.variables import FIELDS
+from bridge.views import Amount, View
 
 _CURRENCY = "ARS"
 _TOTAL = Decimal("100.00")
@@ -48,19 +48,19 @@ def _views(
     panel = SamplePanel(today)
     client, service = panel.client(1), panel.service(1)
     return {
-        "client": facts.client_view(client, language, company),
-        "invoice": facts.invoice_view(panel.invoice(1234), _CURRENCY, company),
-        "service": facts.service_view(service, _CURRENCY, company),
-        "domain": facts.domain_view(panel.domain(1)),
-        "quote": facts.quote_view(panel.quote(12), _CURRENCY, company),
-        "company": facts.company_view(company, contact),
+        "client": views.client_view(client, language, company),
+        "invoice": views.invoice_view(panel.invoice(1234), _CURRENCY, company),
+        "service": views.service_view(service, _CURRENCY, company),
+        "domain": views.domain_view(panel.domain(1)),
+        "quote": views.quote_view(panel.quote(12), _CURRENCY, company),
+        "company": views.company_view(company, contact),
         "upgrade": View(
             {
                 "from_product": panel.product(21).name,
                 "to_product": panel.product(22).name,
                 "charge": Amount(Decimal("50.00"), _CURRENCY),
                 "invoice_id": 1234,
-                "invoice_url": facts.invoice_url(company, 1234),
+                "invoice_url": views.invoice_url(company, 1234),
             }
         ),
         "cancellation": View({"ends": today + timedelta(days=30), "days_left": 7}),

@@ -23,12 +23,12 @@ from bridge.errors import (
 )
 from bridge.events import Event
 from bridge.hooks import actions
-from bridge.hooks.context import Context, Effects
-from bridge.ledger import keep, keep_messages, messages_of, show_parked
-from bridge.preparing import ACTING_LEASE, TOLD_AN_HOUR, Bench
+from bridge.hooks.context import Context
+from bridge.outcomes import Outcome, keep_each
+from bridge.preparing import ACTING_LEASE, Bench
 from bridge.retries import each_alone, not_kept, result_of, unforeseen
-from bridge.store import OneByOne, book, inbox, outbox, reports
-from bridge.store.outbox import Finish, Job, NewJob
+from bridge.store import inbox, outbox, reports
+from bridge.store.outbox import Finish, Job
 
 log = structlog.get_logger("worker")
 
@@ -288,10 +288,10 @@ class Worker:
         once: str,
     ) -> None:
         now = self.bench.now()
-        outcome = _Outcome(self.bench, job, members, ctx, finish, once, now)
+        outcome = Outcome(self.bench, job, members, ctx, finish, once, now)
         for _ in range(3):
             try:
-                if not self.bench.store.write_each(_keep_each, outcome, 10.0):
+                if not self.bench.store.write_each(keep_each, outcome, 10.0):
                     log.warning("the claim was lost: another worker goes on")
                 return
             except StoreUnavailable as error:
@@ -306,71 +306,6 @@ class Worker:
         log.error("outcome not kept: it is looked at again when its lease ends")
 
 
-_TELLS = ("log_activity", "open_ticket")
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """What a job came to, with all that is to be kept of it in one transaction."""
-
-    bench: Bench
-    job: Job
-    members: list[Job]
-    ctx: Context | None
-    finish: Finish
-    once: str
-    now: datetime
-
-    @property
-    def plain(self) -> bool:
-        """Whether nothing but the outcome and its messages is to be written."""
-        if self.finish.state not in ("done", "skipped") or self.finish.run_at:
-            return False
-        more = self.ctx is not None and self.ctx.effects != Effects()
-        return not (more or self.members or self.job.steps)
-
-
-def _keep_each(db: sa.Connection, outcomes: list[_Outcome]) -> list[bool]:
-    """Keep outcomes; each is false when the claim was lost."""
-    plain = [one for one in outcomes if one.plain]
-    if len(plain) < 2:
-        return [_keep(db, one) for one in outcomes]
-    finished = [(one.job, one.finish, one.now) for one in plain]
-    if not outbox.finish_each(db, finished):
-        raise OneByOne
-    rows = [row for one in plain for row in messages_of(one.ctx, one.job, one.now)]
-    keep_messages(db, rows)
-    return [one.plain or _keep(db, one) for one in outcomes]
-
-
-def _keep(db: sa.Connection, one: _Outcome) -> bool:
-    job, ctx, finish, now = one.job, one.ctx, one.finish, one.now
-    if not outbox.finish(db, job, finish, now):
-        return False
-    for member in one.members:
-        outbox.finish(db, member, _together(finish, job), now)
-    if ctx is not None:
-        keep(db, ctx, job, finish, now)
-    for done in [job, *one.members] if finish.state == "done" else []:
-        outbox.put(db, dispatch.next_step(done, now, finish.outcome), now)
-    if finish.state == "parked":
-        show_parked(db, job, finish, now)
-    if finish.state == "parked" and job.action not in _TELLS:
-        tell = one.bench.tell_staff(job, finish, ctx, now, one.once)
-        _tell(db, one.bench, tell, now)
-    return True
-
-
-def _tell(db: sa.Connection, bench: Bench, tell: NewJob, now: datetime) -> None:
-    """Tell staff; in a storm of failures the last thing said in an hour is that."""
-    if outbox.state_of(db, tell.key) is not None:
-        return
-    number = book.count_in_hour(db, "told", now)
-    if number > TOLD_AN_HOUR:
-        tell = bench.tell_staff_of_many(tell, now)
-    outbox.put(db, [tell], now)
-
-
 def _known(action: Any) -> set[str]:
     code = action.run.__code__
     return set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) - {"ctx"}
@@ -378,12 +313,6 @@ def _known(action: Any) -> set[str]:
 
 def _unmet(job: Job) -> Finish:
     return Finish("skipped", f"the condition does not hold: {job.condition}")
-
-
-def _together(finish: Finish, leader: Job) -> Finish:
-    if finish.state == "done":
-        return Finish("done", f"went out together with {leader.key}", finish.outcome)
-    return finish
 
 
 def _with_what_was_seen(finish: Finish, ctx: Context) -> Finish:

@@ -9,9 +9,9 @@ from conftest import Kit
 
 from bridge.billing.model import Client
 from bridge.events import Body, Subject
-from bridge.facts import View
 from bridge.hooks.transferring import fields_of
 from bridge.store import inbox
+from bridge.views import View
 from bridge.whatsapp.phones import normalise
 
 STRANGER = "+5491155551234"

@@ -19,9 +19,9 @@ from sweep.story import Child, Story, Told, alerts, first
 from test_kill_sweep import empty
 from test_kill_sweep import rows as rows_at
 
-from bridge.facts import View
 from bridge.hookmap import load_map
 from bridge.store import tables
+from bridge.views import View
 
 FULL = os.environ.get("SWEEP") == "full"
 STEP = 1 if FULL else 5

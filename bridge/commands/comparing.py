@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from bridge.errors import LOCKED_OUT, RemoteError, TextError
-from bridge.facts import View
 from bridge.hookmap import HookMap, Step
 from bridge.messages import ENGINE_TEXTS
 from bridge.samplefields import examples
 from bridge.textfiles import Text
+from bridge.views import View
 from bridge.whatsapp import Provider, TemplateDraft, TemplateState
 from bridge.whatsapp.templates import draft, findings
 

@@ -14,10 +14,10 @@ from bridge import settings as environment
 from bridge.commands.events import open_store
 from bridge.commands.shared import show, table, who
 from bridge.errors import Reason, RemoteError
-from bridge.facts import View, company_view, language_of
 from bridge.hooks.transferring import SIDES, expire_key, fields_of
 from bridge.store import book, handover, outbox, reports
 from bridge.store.outbox import NewJob
+from bridge.views import View, company_view, language_of
 
 _STATES = (
     *("proposed", "agreed", "moving", "staff"),

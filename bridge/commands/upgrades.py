@@ -19,13 +19,13 @@ from bridge.billing.upgrades import UpgradeQuote, quote
 from bridge.commands.events import to_read
 from bridge.commands.shared import show, who
 from bridge.errors import Reason, RemoteError
-from bridge.facts import invoice_url
 from bridge.gather import upgrade_case
 from bridge.hooks.invoice_upgrade import order_id, order_values
 from bridge.ledger import StoreBook
 from bridge.settings import Settings
 from bridge.store import book, outbox
 from bridge.store.outbox import NewJob
+from bridge.views import invoice_url
 
 
 @click.group("upgrade")
@@ -149,7 +149,7 @@ def _read_cycle(text: str | None, service: Service) -> Cycle:
 def _sentence(bridge: Any, found: UpgradeQuote, client: Client) -> str:
     """Return the refusal as the client would read it."""
     from bridge.errors import TextError
-    from bridge.facts import company_view, language_of
+    from bridge.views import company_view, language_of
 
     hookmap = bridge.map.current
     contact = hookmap.policies.upgrades.contact

@@ -13,10 +13,11 @@ from bridge.billing.model import Client, PaidCharge
 from bridge.billing.transfers import Form
 from bridge.errors import Later, Parked
 from bridge.events import Event
-from bridge.facts import Amount, Facts, language_of
+from bridge.facts import Facts
 from bridge.hooks.records import TransferBook
 from bridge.panel import Panel
 from bridge.policies import Company, Policies
+from bridge.views import Amount, language_of
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from bridge import labels
 from bridge.billing.model import Client, Invoice, Service
-from bridge.facts import Amount, View, client_view, invoice_url
 from bridge.hooks import Outcome
 from bridge.hooks.context import Context
 from bridge.hooks.transferring import name_of
+from bridge.views import Amount, View, client_view, invoice_url
 
 #: Whole messages, folded.
 SERVICES = frozenset(

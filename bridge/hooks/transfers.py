@@ -13,7 +13,6 @@ from typing import Any
 from bridge.billing.model import Client, Service
 from bridge.billing.transfers import Asked, difference, emails_in, nearly, read
 from bridge.errors import Reason, RemoteError
-from bridge.facts import View, client_view
 from bridge.hooks import Outcome
 from bridge.hooks.context import Context
 from bridge.hooks.expire_transfer import expire
@@ -29,6 +28,7 @@ from bridge.hooks.transferring import (
     tell,
     transfer_fields,
 )
+from bridge.views import View, client_view
 
 REQUEST = "transfer_request"
 _NO_FIELDS = {

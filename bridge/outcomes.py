@@ -1,0 +1,85 @@
+"""record: what a job came to, with all that is kept of it in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from bridge import dispatch
+from bridge.hooks.context import Context, Effects
+from bridge.ledger import keep, keep_messages, messages_of, show_parked
+from bridge.preparing import TOLD_AN_HOUR, Bench
+from bridge.store import OneByOne, book, outbox
+from bridge.store.outbox import Finish, Job, NewJob
+
+_TELLS = ("log_activity", "open_ticket")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job came to, with all that is to be kept of it in one transaction."""
+
+    bench: Bench
+    job: Job
+    members: list[Job]
+    ctx: Context | None
+    finish: Finish
+    once: str
+    now: datetime
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing but the outcome and its messages is to be written."""
+        if self.finish.state not in ("done", "skipped") or self.finish.run_at:
+            return False
+        more = self.ctx is not None and self.ctx.effects != Effects()
+        return not (more or self.members or self.job.steps)
+
+
+def keep_each(db: sa.Connection, outcomes: list[Outcome]) -> list[bool]:
+    """Keep outcomes; each is false when the claim was lost."""
+    plain = [one for one in outcomes if one.plain]
+    if len(plain) < 2:
+        return [_keep(db, one) for one in outcomes]
+    finished = [(one.job, one.finish, one.now) for one in plain]
+    if not outbox.finish_each(db, finished):
+        raise OneByOne
+    rows = [row for one in plain for row in messages_of(one.ctx, one.job, one.now)]
+    keep_messages(db, rows)
+    return [one.plain or _keep(db, one) for one in outcomes]
+
+
+def _keep(db: sa.Connection, one: Outcome) -> bool:
+    job, ctx, finish, now = one.job, one.ctx, one.finish, one.now
+    if not outbox.finish(db, job, finish, now):
+        return False
+    for member in one.members:
+        outbox.finish(db, member, _together(finish, job), now)
+    if ctx is not None:
+        keep(db, ctx, job, finish, now)
+    for done in [job, *one.members] if finish.state == "done" else []:
+        outbox.put(db, dispatch.next_step(done, now, finish.outcome), now)
+    if finish.state == "parked":
+        show_parked(db, job, finish, now)
+    if finish.state == "parked" and job.action not in _TELLS:
+        tell = one.bench.tell_staff(job, finish, ctx, now, one.once)
+        _tell(db, one.bench, tell, now)
+    return True
+
+
+def _tell(db: sa.Connection, bench: Bench, tell: NewJob, now: datetime) -> None:
+    """Tell staff; in a storm of failures the last thing said in an hour is that."""
+    if outbox.state_of(db, tell.key) is not None:
+        return
+    number = book.count_in_hour(db, "told", now)
+    if number > TOLD_AN_HOUR:
+        tell = bench.tell_staff_of_many(tell, now)
+    outbox.put(db, [tell], now)
+
+
+def _together(finish: Finish, leader: Job) -> Finish:
+    if finish.state == "done":
+        return Finish("done", f"went out together with {leader.key}", finish.outcome)
+    return finish

@@ -16,9 +16,9 @@ from bridge.hooks.context import Cancellation, Context, Order, Person, Reserved,
 from bridge.hooks.records import Transfer
 from bridge.hooks.send_alert import PASSWORDS
 from bridge.policies import Company
+from bridge.rowviews import cancellation_fields, upgrade_fields
 from bridge.store import Store, book, handover, inbox, outbox, reports, talk
 from bridge.store.outbox import Finish, Job, NewJob
-from bridge.views import Amount, invoice_url
 
 #: A password change that two hookpoints tell of lies within so much time.
 _ONE_CHANGE = timedelta(minutes=10)
@@ -261,41 +261,6 @@ def transfer_of(row: Any) -> Transfer | None:
         return None
     names = Transfer.__dataclass_fields__
     return Transfer(**{name: getattr(row, name) for name in names})
-
-
-def cancellation_fields(
-    row: Cancellation, today: date, company: Company
-) -> dict[str, Any]:
-    """Return what a text sees of a cancellation; *today* is the panel's."""
-    owed = [
-        f"{invoice['number'] or invoice['id']}: {invoice_url(company, invoice['id'])}"
-        for invoice in row.owed or []
-    ]
-    return {
-        "id": row.id,
-        "kind": row.kind,
-        "ends": row.ends,
-        "requested_on": row.requested_on,
-        "because": row.because,
-        "days_left": max((row.ends - today).days, 0) if row.ends else 0,
-        "owed": ", ".join(owed) or "—",
-    }
-
-
-def upgrade_fields(row: Order, company: Company) -> dict[str, Any]:
-    """Return what a text sees of an upgrade."""
-    invoice = row.invoice_id or 0
-    return {
-        "id": row.id,
-        "service_id": row.service_id,
-        "from_product": row.from_product,
-        "to_product": row.to_product,
-        "cycle": row.cycle,
-        "charge": Amount(row.charge, row.currency),
-        "currency": row.currency,
-        "invoice_id": invoice,
-        "invoice_url": invoice_url(company, invoice) if invoice else "",
-    }
 
 
 def keep(

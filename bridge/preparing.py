@@ -19,10 +19,11 @@ from bridge.facts import Facts
 from bridge.hookmap import HookMap, LiveMap
 from bridge.hooks.context import Context
 from bridge.hooks.transferring import transfer_fields
-from bridge.ledger import StoreBook, cancellation_fields, upgrade_fields
+from bridge.ledger import StoreBook
 from bridge.metrics import Metrics
 from bridge.panel import Panel
 from bridge.posting import StorePost
+from bridge.rowviews import cancellation_fields, upgrade_fields
 from bridge.sandbox import Expression, compile_when
 from bridge.sending import Sending
 from bridge.store import Store, inbox, outbox, reports

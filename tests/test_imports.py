@@ -98,6 +98,7 @@ LAYERS = [
             "schedule",
             "reconcile",
             "preparing",
+            "rowviews",
             "ledger",
             "posting",
             "watching",

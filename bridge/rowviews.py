@@ -1,0 +1,45 @@
+"""What a text sees of the rows in our own book."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from bridge.hooks.context import Cancellation, Order
+from bridge.policies import Company
+from bridge.views import Amount, invoice_url
+
+
+def cancellation_fields(
+    row: Cancellation, today: date, company: Company
+) -> dict[str, Any]:
+    """Return what a text sees of a cancellation; *today* is the panel's."""
+    owed = [
+        f"{invoice['number'] or invoice['id']}: {invoice_url(company, invoice['id'])}"
+        for invoice in row.owed or []
+    ]
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "ends": row.ends,
+        "requested_on": row.requested_on,
+        "because": row.because,
+        "days_left": max((row.ends - today).days, 0) if row.ends else 0,
+        "owed": ", ".join(owed) or "—",
+    }
+
+
+def upgrade_fields(row: Order, company: Company) -> dict[str, Any]:
+    """Return what a text sees of an upgrade."""
+    invoice = row.invoice_id or 0
+    return {
+        "id": row.id,
+        "service_id": row.service_id,
+        "from_product": row.from_product,
+        "to_product": row.to_product,
+        "cycle": row.cycle,
+        "charge": Amount(row.charge, row.currency),
+        "currency": row.currency,
+        "invoice_id": invoice,
+        "invoice_url": invoice_url(company, invoice) if invoice else "",
+    }

@@ -39,7 +39,7 @@ DEATHS = 3
 BEHIND = timedelta(minutes=5)
 _CLAIMED = 64
 #: The shortest time between two claims, in seconds.
-_ROUND = 0.01
+_ROUND = 0.03
 
 
 @dataclass

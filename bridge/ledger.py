@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bridge.billing.model import PaidCharge
+from bridge.consents import Consents
 from bridge.errors import Later, Skipped
 from bridge.events import Event
 from bridge.hooks import actions
@@ -28,9 +29,15 @@ class StoreBook:
     """`Book` and `Ledger` over the store; every call sees what is on disk now."""
 
     def __init__(
-        self, store: Store, company: Company, now: datetime, today: date
+        self,
+        store: Store,
+        company: Company,
+        now: datetime,
+        today: date,
+        consents: Consents | None = None,
     ) -> None:
         self._store = store
+        self.consents = consents or Consents(store)
         self._company = company
         self._now = now
         self._today = today
@@ -97,6 +104,10 @@ class StoreBook:
             window_open=found.window_open(self._now),
             answered_on=found.answered_on,
         )
+
+    def stopped_alerts(self, number: str, client_id: int) -> str:
+        """Return by which word, and when, a client stopped alerts; empty if not."""
+        return self.consents.stopped(number, client_id)
 
     def clients_with(self, number: str) -> list[int]:
         """Return the clients who had this telephone when we last looked."""
@@ -271,6 +282,8 @@ def keep(
         return
     for table, key, values, was in ctx.effects.rows:
         book.keep(db, table, key, values, now, was)
+        if table == "contacts" and isinstance(ctx.book, StoreBook):
+            ctx.book.consents.forget()
     for key, at in ctx.effects.moves:
         outbox.move(db, key, at)
     for key, at in ctx.effects.revives:

@@ -13,6 +13,7 @@ import structlog
 
 from bridge.billing.model import CancellationRequest
 from bridge.breaker import Breaker
+from bridge.consents import Consents
 from bridge.errors import Skipped
 from bridge.events import Event
 from bridge.facts import Facts
@@ -65,10 +66,12 @@ class Bench:
     slow_down: Callable[[], None] = lambda: None
     panel_circuit: Breaker = field(init=False)
     sending: Sending = field(init=False)
+    _consents: Consents = field(init=False)
     _requests: Shared[list[CancellationRequest]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.panel_circuit = Breaker(self.panel_name, self.now)
+        self._consents = Consents(self.store)
         self.sending = Sending(
             self.store,
             lambda: self.provider,
@@ -119,7 +122,7 @@ class Bench:
             instead=None if panel else shared,
         )
         today = now.astimezone(self.zone).date()
-        book = StoreBook(self.store, hookmap.company, now, today)
+        book = StoreBook(self.store, hookmap.company, now, today, self._consents)
         contact = hookmap.policies.upgrades.contact
         facts = Facts(
             event,

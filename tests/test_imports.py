@@ -99,6 +99,7 @@ LAYERS = [
             "reconcile",
             "preparing",
             "rowviews",
+            "consents",
             "ledger",
             "posting",
             "watching",

@@ -145,6 +145,10 @@ class Book(TransferBook, Protocol):
         """Return what is known of a telephone, and of the client who has it."""
         ...
 
+    def stopped_alerts(self, number: str, client_id: int) -> str:
+        """Return by which word, and when, a client stopped alerts; empty if not."""
+        ...
+
     def clients_with(self, number: str) -> list[int]:
         """Return the clients who had this telephone when we last looked."""
         ...

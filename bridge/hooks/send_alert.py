@@ -121,9 +121,9 @@ def _number(ctx: Context, client: Client, to: str) -> str:
 
 def _wants_alerts(ctx: Context, client: Client, number: str, urgent: bool) -> None:
     """Raise Skipped for who stopped alerts; those of his account's safety still go."""
-    person = ctx.book.person(number, client.id)
-    if person.opted_out and not urgent:
-        raise Skipped(f"client {client.id} wants no alerts ({person.opted_out})")
+    stopped = "" if urgent else ctx.book.stopped_alerts(number, client.id)
+    if stopped:
+        raise Skipped(f"client {client.id} wants no alerts ({stopped})")
 
 
 def _wait_for_the_morning(ctx: Context) -> None:

@@ -118,7 +118,6 @@ class Store:
         """Lend a connection for reading; raises StoreUnavailable."""
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        self._still_the_file()
         try:
             with self._reading.connect() as db:
                 yield db

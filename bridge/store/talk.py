@@ -190,7 +190,7 @@ def message(db: sa.Connection, *, key: str = "", provider_id: str = "") -> Any:
 
 def contact(db: sa.Connection, number: str, client_id: int | None = None) -> Contact:
     """Return what is known of a number, and of the client it belongs to."""
-    names = [number] if client_id is None else [number, _client(client_id)]
+    names = [number] if client_id is None else [number, name_of_client(client_id)]
     rows = list(db.execute(sa.select(contacts).where(contacts.c.number.in_(names))))
     wrote = [row.wrote_at for row in rows if row.number == number and row.wrote_at]
     out = [row for row in rows if row.opted_out_at is not None]
@@ -235,12 +235,21 @@ def opt(
     word: str,
 ) -> None:
     """Note that a number, and the clients it belongs to, want no alerts (or again)."""
-    for name in (number, *(_client(one) for one in clients)):
+    for name in (number, *(name_of_client(one) for one in clients)):
         note_contact(db, name, opted_out_at=at, opted_out_by=word)
 
 
-def _client(client_id: int) -> str:
+def name_of_client(client_id: int) -> str:
+    """Return under which name a client himself stands among the contacts."""
     return f"client:{client_id}"
+
+
+def stopped(db: sa.Connection) -> dict[str, tuple[datetime, str]]:
+    """Return everybody who wants no alerts: since when, and by which word."""
+    names = ("number", "opted_out_at", "opted_out_by")
+    query = sa.select(*(contacts.c[name] for name in names))
+    rows = db.execute(query.where(contacts.c.opted_out_at.is_not(None)))
+    return {row.number: (row.opted_out_at, row.opted_out_by or "") for row in rows}
 
 
 # --- Telephones ---

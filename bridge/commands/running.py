@@ -93,9 +93,6 @@ def _until_stopped(
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    # A question waits for the interpreter at each of its steps, behind threads that
-    # work: 5 ms at a time by default. At 1 ms answers come in half the time.
-    sys.setswitchinterval(0.001)
     failed = False
     while not stop.wait(1):
         dead = [thread.name for thread in threads if not thread.is_alive()]

@@ -151,16 +151,22 @@ def _failure(db: sa.Connection, one: Told, now: datetime) -> NewJob:
     )
 
 
+_EARLY = sa.select(receipts).where(
+    sa.or_(
+        receipts.c.provider_id.in_(sa.bindparam("ids", expanding=True)),
+        receipts.c.tag.in_(sa.bindparam("keys", expanding=True)),
+    )
+)
+
+
 def catch_up(db: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Apply to messages just written the states that came before our own answer."""
     ids = [row["provider_id"] for row in rows if row.get("provider_id")]
     keys = [row["key"] for row in rows]
-    early = sa.select(receipts).where(
-        sa.or_(receipts.c.provider_id.in_(ids), receipts.c.tag.in_(keys))
-    )
+    early = db.execute(_EARLY, {"ids": ids, "keys": keys})
     found = [
         Told(r.provider, r.provider_id, r.tag, r.state, r.at, r.kind, r.code, r.detail)
-        for r in db.execute(early)
+        for r in early
     ]
     if found:
         _advance(db, found)

@@ -92,7 +92,7 @@ def _until_stopped(
     # as often as its defaults, which are for programs that make rings of objects.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(5_000, 10, 20)
     failed = False
     while not stop.wait(1):
         dead = [thread.name for thread in threads if not thread.is_alive()]

@@ -35,7 +35,7 @@ BODY_LIMIT = 256 * 1024
 RETRY_AFTER = 10
 
 
-class _Throttle:
+class Throttle:
     """Lets some log lines a second through and counts the rest."""
 
     def __init__(self, per_second: int) -> None:
@@ -64,7 +64,7 @@ class Door:
     metrics: Metrics
     decider: Decider
     accepted: Callable[[], None] = lambda: None
-    forgeries: _Throttle = field(default_factory=lambda: _Throttle(5))
+    forgeries: Throttle = field(default_factory=lambda: Throttle(5))
 
 
 def _door() -> Door:

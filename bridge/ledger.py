@@ -103,6 +103,7 @@ class StoreBook:
             no_marketing=found.no_marketing,
             window_open=found.window_open(self._now),
             answered_on=found.answered_on,
+            opted_at=found.opted_at,
         )
 
     def stopped_alerts(self, number: str, client_id: int) -> str:
@@ -150,6 +151,9 @@ class StoreBook:
             action=job.action,
             event_id=job.event_id,
             parameters=job.parameters,
+            rule=job.rule,
+            condition=job.condition,
+            state=row.state,
             again=int(job.parameters.get("again", 0)),
         )
 
@@ -279,7 +283,8 @@ def keep(
 ) -> None:
     """Write what the action left, in the transaction of its outcome."""
     if finish.state == "retry":
-        return
+        rows = messages_of(ctx, job, now)
+        return keep_messages(db, [row for row in rows if row["state"] == "unsure"])
     for table, key, values, was in ctx.effects.rows:
         book.keep(db, table, key, values, now, was)
         if table == "contacts" and isinstance(ctx.book, StoreBook):
@@ -321,7 +326,8 @@ def _new_job(entry: dict[str, Any], parent: Job) -> NewJob:
         key=entry["key"],
         event_id=entry["event_id"] or parent.event_id,
         action=entry["action"],
-        rule=parent.rule,
+        rule=entry["rule"] or parent.rule,
+        condition=entry["condition"],
         run_at=entry["run_at"],
         parameters=parameters,
         acts=registered.acts,

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from bridge.billing.transfers import Form
+from bridge.errors import ErrorClass, SendError
 from bridge.filters import money
 from bridge.messages import Rendered, Texts
 from bridge.placeholders import finish, split
@@ -78,15 +79,26 @@ class StorePost:
             values=text.values,
             button=text.button,
         )
-        receipt = self._deliver(message)
+        try:
+            receipt = self._deliver(message)
+        except SendError as error:
+            if error.kind is ErrorClass.UNSURE:  # what a state says of it finds it
+                self._keep(message, client_id, "unsure", Receipt("", ()))
+            raise
         state = receipt.states[-1].value if receipt.states else "dry run"
+        self._keep(message, client_id, state, receipt)
+        return state
+
+    def _keep(
+        self, message: Message, client_id: int | None, state: str, receipt: Receipt
+    ) -> None:
         self.sent.append(
             {
-                "key": key,
+                "key": message.tag,
                 "client_id": client_id,
-                "name": text.name,
-                "language": text.language,
-                "to": to,
+                "name": message.name,
+                "language": message.language,
+                "to": message.to,
                 "text": message.whole,
                 "provider": self._provider.name,
                 "provider_id": receipt.id,
@@ -95,4 +107,3 @@ class StorePost:
                 "form": receipt.detail.get("form", "free"),
             }
         )
-        return state

@@ -68,7 +68,7 @@ class Sending:
         *died*: a process ended while it ran; *again*: it was tried before. Raises
         SendError by the provider's answer, Later where it is not its turn.
         """
-        if (died or again) and self.provider.tags:
+        if self.provider.tags:
             settled = self._settled(message, died)
             if settled is not None:
                 return settled
@@ -88,10 +88,15 @@ class Sending:
 
     def _settled(self, message: Message, died: bool) -> Receipt | None:
         """Return what came back with our tag: it went out, whatever we heard."""
+        before = earlier(message.tag)
         with self.store.read() as db:
             found = talk.proof(db, message.tag)
+            others = [talk.proof(db, tag) for tag in before]
         if found is not None:
             return Receipt(found.provider_id, (State(found.state),))
+        for one in others:  # it is sent anew, but what failed arrived after all
+            if one is not None and one.state in ("delivered", "read"):
+                return Receipt(one.provider_id, (State(one.state),))
         if died:
             raise Later(
                 "its process ended while it was being sent: the provider's word on it "
@@ -195,7 +200,13 @@ class Sending:
 
     def _note(self, error: SendError) -> None:
         self.metrics.messages.labels(self.provider.name, error.kind.value).inc()
+        if error.kind in (ErrorClass.RETRY, ErrorClass.UNSURE):
+            # Five in a row are the provider's trouble, and cost no message its tries.
+            away = RemoteError(error.provider, Reason.UNREACHABLE, error.detail)
+            self.circuit.failed(away)
+            return
         if error.kind is not ErrorClass.HALT:
+            self.circuit.succeeded()
             return
         first = not self.circuit.open
         locked = RemoteError(error.provider, Reason.DENIED_CREDENTIALS, error.detail)
@@ -204,6 +215,14 @@ class Sending:
             log.error("provider halted", provider=error.provider, why=error.detail)
             self.store.write(partial(_tell_staff, provider=error.provider,
                                      why=error.detail, now=self.now()))  # fmt: skip
+
+
+def earlier(tag: str) -> list[str]:
+    """Return the tags under which a message that is sent anew went out before."""
+    root, mark, number = tag.partition("/again:")
+    if not mark or not number.isdigit():
+        return []
+    return [root, *(f"{root}/again:{n}" for n in range(1, int(number)))]
 
 
 def form_of(message: Message) -> str:

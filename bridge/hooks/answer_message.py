@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 from bridge.billing.model import Client
 from bridge.errors import Reason, RemoteError, Skipped
@@ -107,9 +108,14 @@ def clients_of(ctx: Context, number: str) -> list[Client]:
 def _opt(
     ctx: Context, number: str, clients: list[Client], word: str, *, out: bool
 ) -> Outcome:
-    at = ctx.now if out else None
+    at = ctx.event.occurred_at if ctx.event else ctx.now
+    person = ctx.book.person(number)
+    if person.opted_at is not None and person.opted_at > at:
+        raise Skipped("he wrote another word since: that one counts")
+    values: dict[str, Any] = {"opted_out_at": at if out else None}
+    values |= {"opted_out_by": word, "opted_at": at}
     for key in (number, *(f"client:{client.id}" for client in clients)):
-        ctx.keep("contacts", key, opted_out_at=at, opted_out_by=word)
+        ctx.keep("contacts", key, **values)
     name = "inbound_stopped" if out else "inbound_started"
     return _answer(ctx, number, clients, name, "stop" if out else "start")
 
@@ -122,8 +128,9 @@ def _other(ctx: Context, number: str, clients: list[Client]) -> Outcome:
         _ticket(ctx, number, clients)
     if ctx.book.person(number).answered_on == ctx.today:
         return {"from": number, "route": f"{policy.other}, answered today already"}
+    answered = _answer(ctx, number, clients, "inbound_reply", policy.other)
     ctx.keep("contacts", number, answered_on=ctx.today)
-    return _answer(ctx, number, clients, "inbound_reply", policy.other)
+    return answered
 
 
 def _ticket(ctx: Context, number: str, clients: list[Client]) -> None:
@@ -131,6 +138,11 @@ def _ticket(ctx: Context, number: str, clients: list[Client]) -> None:
     who = ", ".join(f"client {client.id}" for client in clients) or "nobody we know"
     text = str(ctx.event.value("text") or "") if ctx.event else ""
     said = f"WhatsApp from {number} ({who}):\n\n{text[:3000] or '(no text)'}"
+    if len(clients) != 1:
+        # A ticket is of a client: who it may be is left in the panel's log.
+        line = f"[bridge] {said}"
+        ctx.later("log_activity", key=f"{ctx.key}/ticket", text=line, raw=True)
+        return
     ctx.later(
         "open_ticket",
         key=f"{ctx.key}/ticket",
@@ -138,7 +150,7 @@ def _ticket(ctx: Context, number: str, clients: list[Client]) -> None:
         text=said,
         department=ctx.policies.inbound.department,
         raw=True,
-        client_id=clients[0].id if len(clients) == 1 else None,
+        client_id=clients[0].id,
     )
 
 

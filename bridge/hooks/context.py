@@ -87,6 +87,9 @@ class Sent:
     action: str
     event_id: str | None
     parameters: dict[str, Any]
+    rule: str = ""
+    condition: str | None = None
+    state: str = ""
     again: int = 0
 
 
@@ -102,6 +105,7 @@ class Person:
     no_marketing: bool = False
     window_open: bool = False
     answered_on: date | None = None
+    opted_at: datetime | None = None
 
 
 class Book(TransferBook, Protocol):
@@ -289,11 +293,14 @@ class Context:
         at: datetime | None = None,
         urgent: bool = False,
         event_id: str | None = None,
+        rule: str = "",
+        condition: str | None = None,
         **parameters: Any,
     ) -> None:
         """Put another action in the outbox, together with the outcome.
 
-        It is of this job's event, or of the one with *event_id*.
+        It is of this job's event and rule, or of those that are given; *condition*
+        is looked at when it runs.
         """
         self.effects.later.append(
             {
@@ -302,6 +309,8 @@ class Context:
                 "run_at": at or self.now,
                 "urgent": urgent,
                 "event_id": event_id,
+                "rule": rule,
+                "condition": condition,
                 "parameters": parameters,
             }
         )

@@ -65,6 +65,8 @@ def send_alert(
     else:
         uses = ctx.post.uses(message)
         text = ctx.post.render(message, language, ctx.facts.variables(uses, language))
+    if text.category == "marketing" and ctx.book.person(number).no_marketing:
+        raise Skipped(f"client {client.id} stopped marketing in WhatsApp itself")
     try:
         state = ctx.post.send(number, text, key=ctx.key, client_id=client.id)
     except SendError as error:

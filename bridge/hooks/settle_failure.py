@@ -55,6 +55,8 @@ def settle_failure(
             raise Later("the message is not in the book yet", _soon(ctx))
         raise Skipped("no message of ours is known by that id")
     ctx.client_id = sent.client_id
+    if sent.state in ("delivered", "read"):
+        raise Skipped(f"it was {sent.state} all the same")
     found = ErrorClass(kind) if kind in set(ErrorClass) else ErrorClass.FIX
     why = f"{found.value} {code}: {detail}".strip()
     if found is ErrorClass.NEVER:
@@ -86,13 +88,15 @@ def _send_anew(ctx: Context, sent: Sent, at: datetime) -> None:
         at=at,
         urgent=bool(sent.parameters.get("urgent")),
         event_id=sent.event_id,
+        rule=sent.rule,
+        condition=sent.condition,
         **parameters,
     )
 
 
 def _other_way(ctx: Context, sent: Sent, why: str) -> Outcome:
     way = sent.parameters.get("fallback")
-    if not way:
+    if not way or sent.parameters.get("to", "client") != "client":
         return {
             "message": sent.key,
             "then": "nothing: he cannot be reached",

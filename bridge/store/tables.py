@@ -238,6 +238,7 @@ contacts = sa.Table(
     sa.Column("wrote_at", Instant),
     sa.Column("opted_out_at", Instant),
     sa.Column("opted_out_by", sa.Text),
+    sa.Column("opted_at", Instant),
     sa.Column("no_marketing_at", Instant),
     sa.Column("answered_on", Day),
     sa.Column("unreachable_at", Instant),

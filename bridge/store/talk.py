@@ -44,6 +44,7 @@ class Contact:
     opted_out_by: str = ""
     no_marketing: bool = False
     answered_on: date | None = None
+    opted_at: datetime | None = None
 
     def window_open(self, now: datetime) -> bool:
         """Tell whether he wrote lately enough to be answered freely."""
@@ -207,6 +208,7 @@ def contact(db: sa.Connection, number: str, client_id: int | None = None) -> Con
         opted_out_by=out[0].opted_out_by or "" if out else "",
         no_marketing=any(row.no_marketing_at is not None for row in rows),
         answered_on=answered[0] if answered else None,
+        opted_at=max((row.opted_at for row in rows if row.opted_at), default=None),
     )
 
 
@@ -231,6 +233,22 @@ def close_window(db: sa.Connection, number: str) -> None:
     """Note that the provider says the window is closed."""
     change = sa.update(contacts).where(contacts.c.number == number)
     db.execute(change.values(wrote_at=None))
+
+
+def word(db: sa.Connection, number: str, said: str, stops: bool, at: datetime) -> None:
+    """Note a word that stops or begins alerts; an older one changes nothing."""
+    values = {
+        "opted_out_at": at if stops else None,
+        "opted_out_by": said,
+        "opted_at": at,
+    }
+    statement = insert(db.dialect.name, contacts).values(number=number, **values)
+    later = sa.or_(contacts.c.opted_at.is_(None), contacts.c.opted_at <= at)
+    db.execute(
+        statement.on_conflict_do_update(
+            index_elements=["number"], set_=values, where=later
+        )
+    )
 
 
 def opt(

@@ -47,6 +47,7 @@ def upgrade() -> None:
         sa.Column("wrote_at", tables.Instant(), nullable=True),
         sa.Column("opted_out_at", tables.Instant(), nullable=True),
         sa.Column("opted_out_by", sa.Text(), nullable=True),
+        sa.Column("opted_at", tables.Instant(), nullable=True),
         sa.Column("no_marketing_at", tables.Instant(), nullable=True),
         sa.Column("answered_on", tables.Day(), nullable=True),
         sa.Column("unreachable_at", tables.Instant(), nullable=True),

@@ -80,6 +80,12 @@ class Sending:
             receipt = self._sent(message)
         except SendError as error:
             self._note(error)
+            if error.kind is ErrorClass.RETRY and self.circuit.open:
+                # It was the probe of an outage: that is not one of its own tries.
+                held = f"held back: {error.detail}"
+                raise SendError(
+                    error.provider, ErrorClass.HALT, held, code=error.code
+                ) from error
             raise
         self.circuit.succeeded()
         state = receipt.states[-1].value if receipt.states else "accepted"

@@ -290,7 +290,7 @@ class Grumpy(Provider):
 
 ENDS = [
     (ErrorClass.RETRY, 3, "done", 1),
-    (ErrorClass.RETRY, 99, "parked", 0),
+    (ErrorClass.RETRY, 99, "waiting", 0),  # an outage: nobody loses his tries
     (ErrorClass.UNSURE, 99, "parked", 0),
     (ErrorClass.PAIR, 2, "done", 1),
     (ErrorClass.LATER, 99, "parked", 0),

@@ -493,3 +493,86 @@ def test_a_provider_that_is_not_well_is_told_once_an_hour(talk_):
     talk_.work()
 
     assert len([one for one in staff_lines(talk_) if "WhatsApp (cloud)" in one]) == 1
+
+
+# --- What a stranger found ---
+
+
+def test_a_failure_of_a_message_whose_answer_was_lost_is_settled_too(talk_):
+    talk_.cloud.states = ()
+    talk_.cloud.play("lost")
+    talk_.world.change_password(ANA)
+    talk_.work()
+    assert [row.state for row in talk_.messages()] == ["unsure"]
+    fail(talk_, 131000)
+    talk_.advance(minutes=11)
+
+    assert len(talk_.cloud.taken) == 2
+    assert job(talk_, "/failed").state == "done"
+
+
+def test_what_arrived_after_it_failed_is_not_sent_anew(talk_):
+    talk_.cloud.states = ()
+    welcome(talk_)
+    fail(talk_, 131000)
+    talk_.cloud.tell(talk_.cloud.taken[-1], "delivered")
+    talk_.tell()
+    talk_.advance(minutes=11)
+
+    assert len(talk_.cloud.taken) == 1
+    assert talk_.messages()[0].state == "delivered"
+
+
+def test_an_outage_of_an_hour_costs_no_message_its_tries(talk_):
+    talk_.cloud.play("rate_limited", times=400)
+    for client in (ANA, BRUNO):
+        talk_.world.change_password(client)
+    for _ in range(60):
+        talk_.advance(minutes=1)
+    assert talk_.cloud.taken == []
+    talk_.cloud._plays.clear()
+    for _ in range(15):
+        talk_.advance(minutes=1)
+
+    assert len(talk_.cloud.taken) == 2
+
+
+def test_an_older_stop_does_not_undo_a_newer_start(talk_):
+    number = talk_.number(ANA)
+    talk_.cloud.write(number, "STOP")
+    late = talk_.cloud.take()
+    talk_.clock.advance(timedelta(minutes=5))
+    talk_.writes(ANA, "START")
+    client = talk_.client()
+    for hook in late:
+        client.post("/whatsapp/cloud", data=hook.body, headers=dict(hook.headers))
+    talk_.work()
+
+    with talk_.bridge.store.read() as db:
+        assert talk.contact(db, number, ANA).opted_out_at is None
+
+
+def test_stop_counts_from_the_moment_it_came_whatever_becomes_of_the_answer(talk_):
+    talk_.cloud.play("trouble", times=9)
+    talk_.cloud.write(talk_.number(ANA), "STOP")
+    talk_.tell()
+
+    with talk_.bridge.store.read() as db:
+        assert talk.contact(db, talk_.number(ANA)).opted_out_at is not None
+
+
+def test_an_answer_that_waits_its_turn_is_given_then(talk_):
+    welcome(talk_)
+    talk_.writes(ANA, "hola")
+    talk_.advance(seconds=7)
+
+    assert talk_.texts == ["password_changed", "inbound_reply"]
+
+
+def test_a_message_to_a_neighbours_number_is_not_ours(talk_):
+    talk_.cloud.write(talk_.number(ANA), "STOP")
+    talk_.bridge.bench.provider.number = "555"
+    assert talk_.tell() == [200]
+
+    with talk_.bridge.store.read() as db:
+        assert talk.contact(db, talk_.number(ANA)).opted_out_at is None

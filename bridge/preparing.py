@@ -66,12 +66,12 @@ class Bench:
     slow_down: Callable[[], None] = lambda: None
     panel_circuit: Breaker = field(init=False)
     sending: Sending = field(init=False)
-    _consents: Consents = field(init=False)
+    consents: Consents = field(init=False)
     _requests: Shared[list[CancellationRequest]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.panel_circuit = Breaker(self.panel_name, self.now)
-        self._consents = Consents(self.store)
+        self.consents = Consents(self.store)
         self.sending = Sending(
             self.store,
             lambda: self.provider,
@@ -122,7 +122,7 @@ class Bench:
             instead=None if panel else shared,
         )
         today = now.astimezone(self.zone).date()
-        book = StoreBook(self.store, hookmap.company, now, today, self._consents)
+        book = StoreBook(self.store, hookmap.company, now, today, self.consents)
         contact = hookmap.policies.upgrades.contact
         facts = Facts(
             event,

@@ -82,7 +82,7 @@ class Bridge:
             self.store,
             self.bench.now,
             self.bench.metrics,
-            self.worker.wake.set,
+            self.heard,
         )
         health = Health(self.bench, self.settings.metrics_allow)
         proxies = self.settings.trusted_proxies
@@ -100,6 +100,11 @@ class Bridge:
         quick = getattr(self.bench.panel, "with_deadline", None)
         found: Panel = quick(seconds) if quick else self.bench.panel
         return found
+
+    def heard(self) -> None:
+        """Have the worker look: somebody wrote, and may have stopped alerts."""
+        self.bench.consents.forget()
+        self.worker.wake.set()
 
     def reload_keys(self) -> None:
         """Take signing secrets that were changed in `.env` or their file."""

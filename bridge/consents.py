@@ -18,8 +18,10 @@ class Consents:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
+        self._reading = threading.Lock()
         self._known: dict[str, tuple[datetime, str]] = {}
         self._until = 0.0
+        self._changes = 0
 
     def stopped(self, number: str, client_id: int | None) -> str:
         """Return by which word, and when, alerts were stopped; empty if not.
@@ -35,14 +37,20 @@ class Consents:
 
     def forget(self) -> None:
         """Look anew at the next question: something was changed here."""
-        self._until = 0.0
+        with self._lock:
+            self._changes += 1
+            self._until = 0.0
 
     def _look(self) -> None:
         if monotonic() < self._until:
             return
-        with self._lock:
+        # Nobody goes by the old list while the new one is read.
+        with self._reading:
             if (now := monotonic()) < self._until:
                 return
-            self._until = now + FRESH
+            changes = self._changes
             with self._store.read() as db:
                 self._known = talk.stopped(db)
+            with self._lock:
+                if changes == self._changes:
+                    self._until = now + FRESH

@@ -287,8 +287,6 @@ def keep(
         return keep_messages(db, [row for row in rows if row["state"] == "unsure"])
     for table, key, values, was in ctx.effects.rows:
         book.keep(db, table, key, values, now, was)
-        if table == "contacts" and isinstance(ctx.book, StoreBook):
-            ctx.book.consents.forget()
     for key, at in ctx.effects.moves:
         outbox.move(db, key, at)
     for key, at in ctx.effects.revives:

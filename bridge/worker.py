@@ -293,6 +293,9 @@ class Worker:
             try:
                 if not self.bench.store.write_each(keep_each, outcome, 10.0):
                     log.warning("the claim was lost: another worker goes on")
+                rows = ctx.effects.rows if ctx is not None else []
+                if any(table == "contacts" for table, *_ in rows):
+                    self.bench.consents.forget()  # on disk now: not any sooner
                 return
             except StoreUnavailable as error:
                 log.warning("outcome not kept yet", reason=str(error))

@@ -13,8 +13,8 @@ from bridge.consents import Consents
 from bridge.errors import Later, Skipped
 from bridge.events import Event
 from bridge.hooks import actions
-from bridge.hooks.context import Cancellation, Context, Order, Person, Reserved, Sent
-from bridge.hooks.records import Transfer
+from bridge.hooks.context import Cancellation, Context, Order, Reserved
+from bridge.hooks.records import Person, Sent, Transfer
 from bridge.hooks.send_alert import PASSWORDS
 from bridge.policies import Company
 from bridge.rowviews import cancellation_fields, upgrade_fields
@@ -97,11 +97,8 @@ class StoreBook:
         """Return what is known of a telephone, and of the client who has it."""
         with self._store.read() as db:
             found = talk.contact(db, number, client_id)
-        out = found.opted_out_at
         return Person(
-            opted_out=f"{found.opted_out_by}, {out:%Y-%m-%d}" if out else "",
             no_marketing=found.no_marketing,
-            window_open=found.window_open(self._now),
             answered_on=found.answered_on,
             opted_at=found.opted_at,
         )

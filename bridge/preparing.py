@@ -123,13 +123,12 @@ class Bench:
         )
         today = now.astimezone(self.zone).date()
         book = StoreBook(self.store, hookmap.company, now, today, self.consents)
-        contact = hookmap.policies.upgrades.contact
         facts = Facts(
             event,
             watched,
             book,
             hookmap.company,
-            contact=contact,
+            contact=hookmap.policies.upgrades.contact,
             language=self.language,
             client_id=job.parameters.get("client_id"),
             service_id=job.parameters.get("service_id"),
@@ -142,14 +141,7 @@ class Bench:
             facts=facts,
             panel=watched,
             book=book,
-            post=StorePost(
-                hookmap.texts,
-                deliver
-                or partial(self.deliver, died=job.deaths > 0, again=job.attempts > 1),
-                self.provider,
-                job.event_id or "",
-                {"company": company_view(hookmap.company, contact)},
-            ),
+            post=self._post(job, hookmap, deliver),
             policies=hookmap.policies,
             company=hookmap.company,
             now=now,
@@ -167,6 +159,22 @@ class Bench:
         )
         ctx.seen["calls"] = calls
         return ctx
+
+    def _post(
+        self,
+        job: Job,
+        hookmap: HookMap,
+        deliver: Callable[[Message], Receipt] | None,
+    ) -> StorePost:
+        """Return the way out for one job's messages; *deliver* stands in for it."""
+        company = company_view(hookmap.company, hookmap.policies.upgrades.contact)
+        return StorePost(
+            hookmap.texts,
+            deliver or partial(self.deliver, died=job.deaths > 0),
+            self.provider,
+            job.event_id or "",
+            {"company": company},
+        )
 
     def _hold(self, job: Job) -> None:
         """Make sure that a job which acts is still ours, and for long enough."""
@@ -212,13 +220,11 @@ class Bench:
         ctx.seen["condition"] = values_of(expression, variables)
         return expression.holds(variables)
 
-    def deliver(
-        self, message: Message, *, died: bool = False, again: bool = False
-    ) -> Receipt:
+    def deliver(self, message: Message, *, died: bool = False) -> Receipt:
         """Hand one message to the provider; dry runs send nothing."""
         if self.dry_run:
             return Receipt("dry-run", ())
-        return self.sending.send(message, died=died, again=again)
+        return self.sending.send(message, died=died)
 
     def tell_staff(
         self,

@@ -60,13 +60,11 @@ class Sending:
         """The provider that messages are handed to."""
         return self.give()
 
-    def send(
-        self, message: Message, *, died: bool = False, again: bool = False
-    ) -> Receipt:
+    def send(self, message: Message, *, died: bool = False) -> Receipt:
         """Hand one message to the provider and return what it said.
 
-        *died*: a process ended while it ran; *again*: it was tried before. Raises
-        SendError by the provider's answer, Later where it is not its turn.
+        *died*: a process ended while it ran. Raises SendError by the provider's
+        answer, Later where it is not its turn.
         """
         if self.provider.tags:
             settled = self._settled(message, died)

@@ -53,7 +53,8 @@ def test_a_change_while_the_list_is_read_is_seen_by_the_next_question(store):
 def test_it_is_asked_of_memory_until_something_changed(store):
     consents = Consents(store)
     assert consents.stopped(NUMBER, 2) == ""
-    store.write(lambda db: talk.opt(db, "+541199", [2], NOW, "baja alertas"))
+    ana = talk.name_of_client(2)
+    store.write(lambda db: talk.word(db, ana, "baja alertas", True, NOW))
     assert consents.stopped(NUMBER, 2) == ""
     consents.forget()
 

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import pytest
 
 from bridge.commands.notifying import webhook
-from bridge.demo.whatsapp.cloud import NUMBER_ID, TOKEN, WABA_ID, CloudStub
+from bridge.demo.whatsapp.cloud import CloudStub
 from bridge.demo.whatsapp.evolution import EvolutionStub
 from bridge.demo.whatsapp.server import StubServer
 from bridge.errors import Reason, RemoteError
 from bridge.store import talk
 from bridge.transport import Answer
-from tests.shells import failing, of_json
+from tests.shells import cloud_shell, failing, of_json
 
 TO = "+5491155551234"
 GATEWAY = {"URL": "", "KEY": "demo-apikey", "INSTANCE": "ventas"}
@@ -27,19 +27,8 @@ def stub():
 
 @pytest.fixture
 def cloud(shell, stub, monkeypatch):
-    with StubServer(stub) as server:
-        given = {
-            "URL": server.url,
-            "TOKEN": TOKEN,
-            "NUMBER_ID": NUMBER_ID,
-            "WABA_ID": WABA_ID,
-            "APP_SECRET": "app",
-            "VERIFY_TOKEN": "verify",
-        }
-        monkeypatch.setenv("WHATSAPP_PROVIDER", "cloud")
-        for name, value in given.items():
-            monkeypatch.setenv(f"WHATSAPP_CLOUD_{name}", value)
-        yield shell
+    with cloud_shell(shell, stub, monkeypatch) as ready:
+        yield ready
 
 
 def notify(shell, *words, status=0):

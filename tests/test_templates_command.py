@@ -8,14 +8,14 @@ from datetime import date
 import pytest
 
 from bridge.commands.comparing import compare, draft_of, in_use
-from bridge.demo.whatsapp.cloud import NUMBER_ID, TOKEN, WABA_ID, CloudStub
+from bridge.demo.whatsapp.cloud import CloudStub
 from bridge.demo.whatsapp.server import StubServer
 from bridge.demo.whatsapp.twilio import AUTH_TOKEN, SENDER, SID, TwilioStub
 from bridge.hookmap import load_map
 from bridge.samplefields import examples
 from bridge.store import talk
 from tests.conftest import CONFIG
-from tests.shells import failing, of_json
+from tests.shells import cloud_shell, failing, of_json
 
 TODAY = date(2026, 11, 2)
 LANGUAGES = ("en", "es", "pt_BR")
@@ -33,19 +33,8 @@ def stub():
 
 @pytest.fixture
 def cloud(shell, stub, monkeypatch):
-    with StubServer(stub) as server:
-        given = {
-            "URL": server.url,
-            "TOKEN": TOKEN,
-            "NUMBER_ID": NUMBER_ID,
-            "WABA_ID": WABA_ID,
-            "APP_SECRET": "app",
-            "VERIFY_TOKEN": "verify",
-        }
-        monkeypatch.setenv("WHATSAPP_PROVIDER", "cloud")
-        for name, value in given.items():
-            monkeypatch.setenv(f"WHATSAPP_CLOUD_{name}", value)
-        yield shell
+    with cloud_shell(shell, stub, monkeypatch) as ready:
+        yield ready
 
 
 def approve(stub, *, but=()):

@@ -14,7 +14,7 @@ from bridge.billing.transfers import Form
 from bridge.errors import Later, Parked
 from bridge.events import Event
 from bridge.facts import Facts
-from bridge.hooks.records import TransferBook
+from bridge.hooks.records import Person, Sent, TransferBook
 from bridge.panel import Panel
 from bridge.policies import Company, Policies
 from bridge.views import Amount, language_of
@@ -69,43 +69,6 @@ class Order:
     reason: str | None = None
     native: bool = False
     paid_on: date | None = None
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A message that went out, and the job that it was.
-
-    *root* is the key of the job that sent it first, *again* how often it was sent
-    anew since.
-    """
-
-    key: str
-    root: str
-    client_id: int | None
-    to: str
-    name: str
-    action: str
-    event_id: str | None
-    parameters: dict[str, Any]
-    rule: str = ""
-    condition: str | None = None
-    state: str = ""
-    again: int = 0
-
-
-@dataclass(frozen=True)
-class Person:
-    """A telephone: whether he wants alerts, and may be written to freely.
-
-    *opted_out* says when and with which word he stopped alerts, empty if he did
-    not. *answered_on* is the last day he got our answer to any message.
-    """
-
-    opted_out: str = ""
-    no_marketing: bool = False
-    window_open: bool = False
-    answered_on: date | None = None
-    opted_at: datetime | None = None
 
 
 class Book(TransferBook, Protocol):

@@ -1,11 +1,47 @@
-"""A change of owner as our own store keeps it, and what actions ask of that."""
+"""Rows of our own store as actions see them: messages, people, changes of owner."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message that went out, and the job that it was.
+
+    *root* is the key of the job that sent it first, *again* how often it was sent
+    anew since.
+    """
+
+    key: str
+    root: str
+    client_id: int | None
+    to: str
+    name: str
+    action: str
+    event_id: str | None
+    parameters: dict[str, Any]
+    rule: str = ""
+    condition: str | None = None
+    state: str = ""
+    again: int = 0
+
+
+@dataclass(frozen=True)
+class Person:
+    """What is known of who has a telephone.
+
+    *no_marketing*: he stopped it in WhatsApp itself. *answered_on* is the last day
+    he got our answer to any message, *opted_at* when he last wrote that he wants
+    alerts, or wants them no more (aware UTC).
+    """
+
+    no_marketing: bool = False
+    answered_on: date | None = None
+    opted_at: datetime | None = None
 
 
 @dataclass(frozen=True)

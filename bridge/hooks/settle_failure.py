@@ -8,7 +8,8 @@ from marshmallow import fields
 
 from bridge.errors import ErrorClass, Later, Parked, Skipped
 from bridge.hooks import Outcome, action
-from bridge.hooks.context import Context, Sent
+from bridge.hooks.context import Context
+from bridge.hooks.records import Sent
 from bridge.hooks.write_by_panel import write_instead
 
 #: The state may come before our own record of the message: look again for so long.

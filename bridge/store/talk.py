@@ -41,7 +41,6 @@ class Contact:
 
     wrote_at: datetime | None = None
     opted_out_at: datetime | None = None
-    opted_out_by: str = ""
     no_marketing: bool = False
     answered_on: date | None = None
     opted_at: datetime | None = None
@@ -205,7 +204,6 @@ def contact(db: sa.Connection, number: str, client_id: int | None = None) -> Con
     return Contact(
         wrote_at=wrote[0] if wrote else None,
         opted_out_at=out[0].opted_out_at if out else None,
-        opted_out_by=out[0].opted_out_by or "" if out else "",
         no_marketing=any(row.no_marketing_at is not None for row in rows),
         answered_on=answered[0] if answered else None,
         opted_at=max((row.opted_at for row in rows if row.opted_at), default=None),
@@ -249,18 +247,6 @@ def word(db: sa.Connection, number: str, said: str, stops: bool, at: datetime) -
             index_elements=["number"], set_=values, where=later
         )
     )
-
-
-def opt(
-    db: sa.Connection,
-    number: str,
-    clients: Iterable[int],
-    at: datetime | None,
-    word: str,
-) -> None:
-    """Note that a number, and the clients it belongs to, want no alerts (or again)."""
-    for name in (number, *(name_of_client(one) for one in clients)):
-        note_contact(db, name, opted_out_at=at, opted_out_by=word)
 
 
 def name_of_client(client_id: int) -> str:

@@ -133,14 +133,20 @@ def test_the_window_is_open_for_a_day_after_he_wrote(store):
 
 
 def test_an_opt_out_holds_for_the_client_on_another_number_too(store):
-    store.write(lambda db: talk.opt(db, NUMBER, [2], NOW, "STOP"))
+    ana = talk.name_of_client(2)
+    store.write(lambda db: talk.word(db, ana, "stop", True, NOW))
     with store.read() as db:
-        assert talk.contact(db, NUMBER).opted_out_at == NOW
-        assert talk.contact(db, "+525512345678", 2).opted_out_by == "STOP"
+        assert talk.contact(db, "+525512345678", 2).opted_out_at == NOW
         assert talk.contact(db, "+525512345678", 3).opted_out_at is None
-    store.write(lambda db: talk.opt(db, NUMBER, [2], None, "START"))
+        assert talk.stopped(db) == {ana: (NOW, "stop")}
+    earlier = NOW - timedelta(minutes=5)
+    store.write(lambda db: talk.word(db, ana, "start", False, earlier))
+    with store.read() as db:
+        assert talk.contact(db, "+525512345678", 2).opted_out_at == NOW
+    store.write(lambda db: talk.word(db, ana, "start", False, NOW))
     with store.read() as db:
         assert talk.contact(db, "+525512345678", 2).opted_out_at is None
+        assert talk.stopped(db) == {}
 
 
 def test_what_is_not_given_of_a_contact_stays(store):

@@ -376,9 +376,11 @@ def test_a_stranger_gets_the_general_answer_in_the_bridges_language(talk_):
 
 
 def test_with_open_ticket_staff_see_who_wrote_what(wired, config_with):
-    inbound = "inbound: { other: open_ticket, department: 2 }\n"
-    change = ("company:\n", inbound + "company:\n")
-    kit = wired(config_dir=config_with(change))
+    changes = (
+        ("other: reply", "other: open_ticket"),
+        ("department: 1 #", "department: 2 #"),
+    )
+    kit = wired(config_dir=config_with(*changes))
     while upkeep.index_phones(kit.bridge.bench):
         pass
     kit.writes(ANA, "No me anda el correo")

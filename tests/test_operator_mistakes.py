@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import sqlite3
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -290,3 +292,32 @@ def test_a_command_that_only_reads_makes_no_store(shell, monkeypatch, tmp_path, 
     failing(*words)
 
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.store("sqlite")
+def test_a_damaged_page_is_a_sentence_when_it_is_read(
+    shell, kit, monkeypatch, capsys, tmp_path
+):
+    kit.world.change_password(1)
+    kit.work()
+    path = tmp_path / "damaged.db"
+    with (
+        kit.bridge.store.read() as db,
+        contextlib.closing(sqlite3.connect(path)) as copy,
+    ):
+        db.connection.driver_connection.backup(copy)
+        (page,) = copy.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'events'"
+        ).fetchone()
+        (size,) = copy.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    monkeypatch.setenv("BRIDGE_DATABASE_URL", f"sqlite:///{path}")
+
+    status = failing("events", "list")
+
+    told = capsys.readouterr()
+    assert status == 3
+    assert "malformed" in told.err
+    assert "Traceback" not in told.out + told.err

@@ -54,7 +54,7 @@ def to_read(settings: Settings, only: bool = True) -> Iterator[Settings]:
 def reading() -> Iterator[Store]:
     """Open the configured store to look at it, and close it."""
     with to_read(environment.load(need=False)) as settings:
-        schema.migrate(settings.database_url)
+        schema.migrate(settings.database_url, whole=False)
         store = Store(settings.database_url, readers=2)
         try:
             yield store

@@ -118,14 +118,12 @@ class Server:
         # In the serving thread: a socket that another thread closes under its
         # `select` ends that thread with EBADF.
         for listener in self._listeners:
-            close = partial(wasyncore.dispatcher.close, listener)
-            listener.trigger.pull_trigger(close)
+            _there(listener, partial(wasyncore.dispatcher.close, listener))
         until = time.monotonic() + _DRAIN
         while self._unanswered() and time.monotonic() < until:
             threading.Event().wait(0.02)
         self._server.task_dispatcher.shutdown()
-        close = partial(wasyncore.close_all, self._map)
-        self._listeners[0].trigger.pull_trigger(close)
+        _there(self._listeners[0], partial(wasyncore.close_all, self._map))
 
     def _unanswered(self) -> bool:
         channels = [
@@ -150,3 +148,15 @@ class Server:
                     self._inside -= 1
 
         return counted
+
+
+def _there(listener: TcpWSGIServer, call: Callable[[], object]) -> None:
+    """Have the serving thread run *call*, which may close what wakes it.
+
+    `pull_trigger` writes its byte after it let go of the lock: the call may have run
+    by then, woken by an earlier byte, and the descriptor be closed or another's.
+    """
+    trigger = listener.trigger
+    with trigger.lock:
+        trigger.thunks.append(call)
+        trigger._physical_pull()

@@ -257,6 +257,26 @@ def turned_away(port: int) -> bool:
     return False
 
 
+def test_stopping_writes_to_no_descriptor_that_is_closed_already():
+    """The serving thread wakes late, and finds the last call of `stop` waiting too."""
+    server = Server(Flask("late"), "127.0.0.1", 0)
+    trigger = server._listeners[0].trigger
+    pull, pulls = trigger._physical_pull, []
+
+    def late() -> None:
+        pulls.append(server.start() if pulls else None)
+        if len(pulls) == 2:
+            pulls[1].join(0.3)
+        pull()
+
+    trigger._physical_pull = late
+    server.stop()
+    pulls[1].join(5)
+
+    assert len(pulls) == 2
+    assert not pulls[1].is_alive()
+
+
 def test_a_server_stops_at_once_when_nobody_asks(serving):
     server = serving(Flask("idle"))
     idle = socket.create_connection(("127.0.0.1", server.port), 10)

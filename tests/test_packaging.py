@@ -8,9 +8,12 @@ import sys
 import sysconfig
 import venv
 import zipfile
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from bridge.commands.addon import pack
 
@@ -92,3 +95,30 @@ def test_an_installed_package_builds_the_addon_as_the_checkout_does(
     names = zipfile.ZipFile(tmp_path / "one.zip").namelist()
     assert "modules/addons/hookbridge/lib/Conditions.php" in names
     assert all(name.startswith("modules/addons/hookbridge/") for name in names)
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_what_is_asked_for_with_an_extra_is_locked_with_it(lock):
+    # pip before 24 with --require-hashes takes the newest `coverage[toml]`, and
+    # refuses it, when the lock file says `coverage` alone and a newer one is out.
+    locked = {}
+    for line in (ROOT / lock).read_text().splitlines():
+        if line and not line.startswith(" "):
+            pin = Requirement(line.rstrip("\\ "))
+            locked[canonicalize_name(pin.name)] = pin
+    missing = []
+    for name in locked:
+        try:
+            asked = requires(name) or []
+        except PackageNotFoundError:  # for another platform or an older Python
+            continue
+        for text in asked:
+            want = Requirement(text)
+            mine = locked.get(canonicalize_name(want.name))
+            wanted = want.marker is None or any(
+                want.marker.evaluate({"extra": extra})
+                for extra in ("", *locked[name].extras)
+            )
+            if wanted and mine is not None and want.extras - mine.extras:
+                missing.append(f"{name} wants {text}; {lock} has {mine}")
+    assert not missing

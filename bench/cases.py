@@ -425,7 +425,7 @@ def _asked(
     spent, late = [], 0
     for seconds, answer in found["answers"]:
         number = answer["event"].rpartition("_")[2]
-        spent.append(seconds - held.get(number, [0, 0.0])[1])
+        spent.append(seconds - held.get(number, 0.0))
         late += "no answer within" in str(answer["reason"])
     own, whole = quantile(spent, 0.99), found["questions"]["p99"]
     return own * 1000, whole * 1000, float(late)

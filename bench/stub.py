@@ -2,7 +2,8 @@
 
 One process, one thread. The answers are those of the simulated panel with other
 numbers in them. `GET /count` tells how many messages were handed over, `GET /held`
-how long the answers about each number were held back.
+how long an answer about each number was held back: answers that are held back at
+the same time count once.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -124,13 +126,34 @@ def _template(
     return json.dumps(told).encode("ascii")
 
 
+@dataclass
+class Held:
+    """For how many *seconds* at least one answer was held back."""
+
+    seconds: float = 0.0
+    _now: int = 0
+    _since: float = 0.0
+
+    def take(self, now: float) -> None:
+        """Hold one more."""
+        self._now += 1
+        if self._now == 1:
+            self._since = now
+
+    def let_go(self, now: float) -> None:
+        """Hold one less."""
+        self._now -= 1
+        if not self._now:
+            self.seconds += now - self._since
+
+
 class Stub(asyncio.Protocol):
     """One connection: requests in, each answer after *latency* seconds."""
 
     answers: Answers
     latency = 0.1
     sent = 0
-    held: ClassVar[dict[int, list[float]]] = defaultdict(lambda: [0, 0.0])
+    held: ClassVar[dict[int, Held]] = defaultdict(lambda: Held())
 
     def __init__(self) -> None:
         self._got = b""
@@ -157,28 +180,27 @@ class Stub(asyncio.Protocol):
         if head.startswith(b"GET /count"):
             return self._write(str(Stub.sent).encode("ascii"))
         if head.startswith(b"GET /held"):
-            return self._write(json.dumps(self.held).encode("ascii"))
+            seconds = {number: held.seconds for number, held in self.held.items()}
+            return self._write(json.dumps(seconds).encode("ascii"))
         loop = asyncio.get_running_loop()
         if b"/messages " in head:
             loop.call_later(self.latency, self._hand_over)
             return None
         number = int(_NUMBER.search(body)[1])  # type: ignore[index]
         answer = self.answers.about(_ACTION.search(body)[1], number)  # type: ignore[index]
-        now = loop.time()
+        self.held[number % NEW_PLAN].take(loop.time())
         if self.latency:
-            loop.call_later(self.latency, self._let_go, number, now, answer)
+            loop.call_later(self.latency, self._let_go, number, answer)
         else:
-            self._let_go(number, now, answer)
+            self._let_go(number, answer)
         return None
 
     def _hand_over(self) -> None:
         Stub.sent += 1
         self._write(_SENT)
 
-    def _let_go(self, number: int, since: float, answer: bytes) -> None:
-        held = self.held[number % NEW_PLAN]
-        held[0] += 1
-        held[1] += asyncio.get_running_loop().time() - since
+    def _let_go(self, number: int, answer: bytes) -> None:
+        self.held[number % NEW_PLAN].let_go(asyncio.get_running_loop().time())
         self._write(answer)
 
     def _write(self, body: bytes) -> None:

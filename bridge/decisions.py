@@ -40,6 +40,9 @@ class Decider:
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(64, thread_name_prefix="decide")
     )
+    _ahead: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(64, thread_name_prefix="ahead")
+    )
 
     def decide(self, accepted: Accepted, now: datetime) -> Answer | None:
         """Return `{"return", "reason"}`, in time and kept; None for another body.
@@ -114,7 +117,8 @@ class Decider:
         )
         seconds = max(self.seconds - _MARGIN, 0.05)
         panel = self.panel(seconds) if self.panel else self.bench.panel
-        ctx = self.bench.context(_job(rule, event, now), event, now, panel=panel)
+        job = _job(rule, event, now)
+        ctx = self.bench.context(job, event, now, panel=panel, ahead=self._ahead)
         try:
             value, reason = decisions()[rule.do].run(ctx, **rule.parameters)
         except BridgeError as error:

@@ -26,7 +26,7 @@ from bridge.billing.periods import own_lines
 from bridge.billing.upgrade_case import UpgradeCase
 from bridge.errors import Reason, RemoteError
 from bridge.events import Event, read_id
-from bridge.panel import PanelReads
+from bridge.panel import Begin, PanelReads, begin_nothing
 from bridge.policies import UpgradePolicy
 
 #: How many of a client's newest invoices are looked through, at most.
@@ -37,19 +37,25 @@ _ENOUGH = 3
 _PAID = 10
 
 
-def invoices_of(panel: PanelReads, service: Service) -> list[Invoice]:
+def invoices_of(
+    panel: PanelReads, service: Service, begin: Begin = begin_nothing
+) -> list[Invoice]:
     """Return the newest invoices that bill a service, with lines, newest first.
 
     Every open invoice among the client's newest is read too, since a cancelled
     service's open invoices stay owed.
     """
-    return list(_newest(panel, service))
+    return list(_newest(panel, service, begin))
 
 
-def _newest(panel: PanelReads, service: Service) -> Iterator[Invoice]:
+def _newest(panel: PanelReads, service: Service, begin: Begin) -> Iterator[Invoice]:
+    newest = panel.invoices(service.client_id)[:FURTHEST]
+    counting = [listed for listed in newest if listed.counts]
+    for listed in counting[:_ENOUGH]:  # these are read whatever stands on them
+        begin("invoice", listed.id)
     paid = 0
-    for listed in panel.invoices(service.client_id)[:FURTHEST]:
-        if not listed.counts or (paid >= _ENOUGH and not listed.open):
+    for listed in counting:
+        if paid >= _ENOUGH and not listed.open:
             continue
         invoice = panel.invoice(listed.id)
         if invoice.client_id != service.client_id:
@@ -167,6 +173,13 @@ def service_at_least(panel: PanelReads, service_id: int) -> tuple[Service, Clien
     return service, panel.client(service.client_id)
 
 
+def begin_upgrade(begin: Begin, service: Service) -> None:
+    """Have asked ahead what a plan change needs, once its service is known."""
+    begin("client", service.client_id)
+    begin("product", service.product_id)
+    begin("invoices", service.client_id)
+
+
 def upgrade_case(
     panel: PanelReads,
     service: Service,
@@ -180,6 +193,7 @@ def upgrade_case(
     pending: bool = False,
     targets: list[int] | None = None,
     date_format: str = "DD/MM/YYYY",
+    begin: Begin = begin_nothing,
 ) -> UpgradeCase:
     """Return everything that a plan change is priced from.
 
@@ -195,7 +209,7 @@ def upgrade_case(
         new_product=panel.product(product_id),
         old_product=panel.product(service.product_id),
         cycle=cycle,
-        invoices=tuple(invoices_of(panel, service)),
+        invoices=tuple(invoices_of(panel, service, begin)),
         today=today,
         charges=charges,
         upgrade_pending=pending,

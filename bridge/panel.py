@@ -7,6 +7,7 @@ are complete: every page was read, or the method raised.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Protocol
@@ -23,6 +24,14 @@ from bridge.billing.model import (
     User,
 )
 from bridge.billing.transfer_case import Move, Moved
+
+#: Names a question (a method of `PanelReads` and its values) that comes soon, so
+#: that whoever can asks it ahead. It returns at once and raises nothing.
+Begin = Callable[..., None]
+
+
+def begin_nothing(name: str, *_: object) -> None:
+    """Ask nothing ahead: each question is asked when its answer is needed."""
 
 
 class PanelReads(Protocol):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -30,7 +31,7 @@ from bridge.sending import Sending
 from bridge.store import Store, inbox, outbox, reports
 from bridge.store.outbox import Finish, Job, NewJob
 from bridge.views import View, company_view
-from bridge.watching import Shared, watch
+from bridge.watching import Shared, WatchedPanel
 from bridge.whatsapp import Message, Provider, Receipt
 
 log = structlog.get_logger("worker")
@@ -110,22 +111,28 @@ class Bench:
         *,
         panel: Panel | None = None,
         deliver: Callable[[Message], Receipt] | None = None,
+        ahead: Executor | None = None,
     ) -> Context:
-        """Return what an action gets for one job."""
+        """Return what an action gets for one job.
+
+        *ahead* asks the panel what is known to be needed before it is.
+        """
         hookmap = self.map.current
         shared = {"cancellation_requests": self._requests}
-        watched, calls = watch(
+        watched = WatchedPanel(
             panel or self.panel,
             self.panel_circuit,
             dry_run=self.dry_run,
             hold=partial(self._hold, job),
             instead=None if panel else shared,
+            ahead=ahead,
         )
+        asked = cast(Panel, watched)
         today = now.astimezone(self.zone).date()
         book = StoreBook(self.store, hookmap.company, now, today, self.consents)
         facts = Facts(
             event,
-            watched,
+            asked,
             book,
             hookmap.company,
             contact=hookmap.policies.upgrades.contact,
@@ -139,7 +146,7 @@ class Bench:
             key=job.key,
             event=event,
             facts=facts,
-            panel=watched,
+            panel=asked,
             book=book,
             post=self._post(job, hookmap, deliver),
             policies=hookmap.policies,
@@ -151,13 +158,14 @@ class Bench:
             date_format=self.date_format,
             dry_run=self.dry_run,
             preview=self.preview,
+            begin=watched.begin,
             urgent=job.urgent,
             attempts=job.attempts,
             created_at=job.created_at,
             rule=job.rule,
             group_key=job.group_key,
         )
-        ctx.seen["calls"] = calls
+        ctx.seen["calls"] = watched.calls
         return ctx
 
     def _post(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar, cast
+from concurrent.futures import Executor, Future
+from typing import Any, Generic, TypeVar
 
 from bridge.billing.transfer_case import Move
 from bridge.breaker import Breaker, CircuitOpen
@@ -22,7 +23,12 @@ _SHOWN = 200
 
 
 class WatchedPanel:
-    """Wraps a panel for one job: `calls` holds what was asked and how it went."""
+    """Wraps a panel for one job: `calls` holds what was asked and how it went.
+
+    *hold* is called before each writing call; what it raises stops that call.
+    *instead* holds what is called in place of a method of that name; *ahead* runs
+    what `begin` names, without it nothing is asked ahead.
+    """
 
     def __init__(
         self,
@@ -32,18 +38,41 @@ class WatchedPanel:
         dry_run: bool,
         hold: Callable[[], None] = lambda: None,
         instead: Mapping[str, Callable[..., Any]] | None = None,
+        ahead: Executor | None = None,
     ) -> None:
         self._panel = panel
         self._breaker = breaker
         self._dry_run = dry_run
         self._hold = hold
         self._instead = instead or {}
+        self._ahead = ahead
+        self._begun: dict[tuple[Any, ...], Future[Any]] = {}
         self.calls: list[str] = []
 
+    def begin(self, name: str, *args: Any) -> None:
+        """Ask what is asked soon, in another thread; what is begun is read once."""
+        question = (name, *args)
+        if self._ahead is None or name in _WRITES or question in self._begun:
+            return
+        self._begun[question] = self._ahead.submit(self._asking(name), *args)
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = self._instead.get(name) or getattr(self._panel, name)
         if self._dry_run and name in _WRITES:
             return self._rehearse(name)
+        asking = self._asking(name)
+        if not self._begun:
+            return asking
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            begun = None if kwargs else self._begun.pop((name, *args), None)
+            if begun is None or begun.cancel():  # no thread was free for it
+                return asking(*args, **kwargs)
+            return begun.result()
+
+        return call
+
+    def _asking(self, name: str) -> Callable[..., Any]:
+        method = self._instead.get(name) or getattr(self._panel, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
             shown = describe(name, args, kwargs)
@@ -129,23 +158,6 @@ class Shared(Generic[T]):
                 self._reading = False
                 self._turn.notify_all()
         return found
-
-
-def watch(
-    panel: Panel,
-    breaker: Breaker,
-    *,
-    dry_run: bool,
-    hold: Callable[[], None] = lambda: None,
-    instead: Mapping[str, Callable[..., Any]] | None = None,
-) -> tuple[Panel, list[str]]:
-    """Return *panel* watched, and the list that its calls are noted in.
-
-    *hold* is called before each writing call; what it raises stops that call.
-    *instead* holds what is called in place of a method of that name.
-    """
-    watched = WatchedPanel(panel, breaker, dry_run=dry_run, hold=hold, instead=instead)
-    return cast(Panel, watched), watched.calls
 
 
 def describe(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

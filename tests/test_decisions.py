@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -60,6 +61,28 @@ def said(answer: TestResponse) -> tuple[Any, str]:
     return told["return"], told["reason"]
 
 
+class AtOnce:
+    """A panel that answers none of these questions before all of them were asked."""
+
+    def __init__(self, panel: Any, *questions: tuple[Any, ...]) -> None:
+        self._panel = panel
+        self._questions = questions
+        self._all = threading.Barrier(len(questions), timeout=5)
+        self.asked: list[tuple[Any, ...]] = []
+
+    def with_deadline(self, seconds: float) -> AtOnce:
+        return self
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def asked(*args: Any) -> Any:
+            self.asked.append((name, *args))
+            if (name, *args) in self._questions:
+                self._all.wait()
+            return getattr(self._panel, name)(*args)
+
+        return asked
+
+
 # --- Each hookpoint's answer ---
 
 
@@ -103,6 +126,25 @@ def test_a_downgrade_is_refused_with_a_sentence(ask, kit):
     assert isinstance(sentence, str)
     assert len(sentence) > 20
     assert reason.startswith("refused (")
+
+
+@pytest.mark.store("sqlite")
+@pytest.mark.parametrize(
+    ("hookpoint", "data"),
+    [
+        ("OrderProductUpgradeOverride", PRICE),
+        ("ShoppingCartValidateUpgrade", {"id": 1, "pid": 22}),
+    ],
+)
+def test_what_can_be_asked_at_the_same_time_is(ask, kit, hookpoint, data):
+    questions = [("client", 1), ("product", 21), ("invoices", 1)]
+    panel = AtOnce(kit.bridge.bench.panel, *questions)
+    kit.bridge.bench.panel = panel
+
+    value, reason = said(ask(hookpoint, data))
+
+    assert value is not None, reason
+    assert sorted(panel.asked) == sorted(set(panel.asked))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from bridge.errors import Later, Parked
 from bridge.events import Event
 from bridge.facts import Facts
 from bridge.hooks.records import Person, Sent, TransferBook
-from bridge.panel import Panel
+from bridge.panel import Begin, Panel, begin_nothing
 from bridge.policies import Company, Policies
 from bridge.views import Amount, language_of
 
@@ -228,6 +228,7 @@ class Context:
     client_id: int | None = None
     group_key: str | None = None
     preview: bool = False
+    begin: Begin = begin_nothing
 
     @property
     def today(self) -> date:

@@ -9,7 +9,7 @@ from bridge.billing.money import decimal_text
 from bridge.billing.upgrades import UpgradeQuote, quote
 from bridge.errors import Parked
 from bridge.events import read_id
-from bridge.gather import upgrade_case
+from bridge.gather import begin_upgrade, upgrade_case
 from bridge.hooks import decision
 from bridge.hooks.context import Context
 
@@ -41,6 +41,7 @@ def price(ctx: Context, product_id: int, cycle: Cycle) -> UpgradeQuote:
     """Return the quote for the event's service, everything read from the panel."""
     facts = ctx.facts
     service = facts.service
+    begin_upgrade(ctx.begin, service)
     facts.owners()
     ctx.client_id = service.client_id
     targets = ctx.event.context.get("upgrade_targets") if ctx.event else None
@@ -57,6 +58,7 @@ def price(ctx: Context, product_id: int, cycle: Cycle) -> UpgradeQuote:
         pending=order is not None and not order.native,
         targets=targets,
         date_format=ctx.date_format,
+        begin=ctx.begin,
     )
     return quote(case)
 
@@ -67,6 +69,7 @@ def _chosen_now(ctx: Context) -> tuple[int, Cycle]:
     product_id = event.identifier("newproductid")
     if product_id is None:
         raise Parked("the event names no new product")
+    ctx.begin("product", product_id)
     if event.identifier("oldproductid") != ctx.facts.service.product_id:
         raise Parked(
             f"the panel prices a change from plan {event.value('oldproductid')}, but "

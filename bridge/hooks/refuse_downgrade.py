@@ -8,7 +8,7 @@ from typing import Any
 from bridge.billing.model import Cycle, Refusal
 from bridge.billing.upgrades import UpgradeCase, quote
 from bridge.errors import Parked
-from bridge.gather import upgrade_case
+from bridge.gather import begin_upgrade, upgrade_case
 from bridge.hooks import decision
 from bridge.hooks.context import Context
 
@@ -28,7 +28,9 @@ def refuse_downgrade(ctx: Context) -> tuple[Any, str]:
     product_id = event.identifier("pid") if event else None
     if event is None or product_id is None:
         raise Parked("the event names no plan")
+    ctx.begin("product", product_id)
     service = ctx.facts.service
+    begin_upgrade(ctx.begin, service)
     ctx.facts.owners()
     ctx.client_id = service.client_id
     order = ctx.book.pending_order(service.id)
@@ -44,6 +46,7 @@ def refuse_downgrade(ctx: Context) -> tuple[Any, str]:
         pending=order is not None and not order.native,
         targets=event.context.get("upgrade_targets"),
         date_format=ctx.date_format,
+        begin=ctx.begin,
     )
     refusal, reason = _refusal(case, _chosen(str(event.context.get("billing_cycle"))))
     if refusal is None:

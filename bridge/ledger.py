@@ -13,12 +13,12 @@ from bridge.consents import Consents
 from bridge.errors import Later, Skipped
 from bridge.events import Event
 from bridge.hooks import actions
-from bridge.hooks.context import Cancellation, Context, Order, Reserved
-from bridge.hooks.records import Person, Sent, Transfer
+from bridge.hooks.context import Cancellation, Context, Order
+from bridge.hooks.records import Person, Reserved, Sent, Transfer
 from bridge.hooks.send_alert import PASSWORDS
 from bridge.policies import Company
 from bridge.rowviews import cancellation_fields, upgrade_fields
-from bridge.store import Store, book, handover, inbox, outbox, reports, talk
+from bridge.store import Store, book, handover, inbox, limits, outbox, reports, talk
 from bridge.store.outbox import Finish, Job, NewJob
 
 #: A password change that two hookpoints tell of lies within so much time.
@@ -127,9 +127,12 @@ class StoreBook:
         with self._store.read() as db:
             return transfer_of(handover.awaiting(db, emails))
 
-    def begin_transfer(self, key: str) -> bool:
-        """Mark a move as begun; false when it does not stand any more."""
-        return self._store.write(lambda db: handover.begin(db, key, self._now))
+    def begin_transfer(self, key: str, per_hour: int, per_day: int) -> Reserved:
+        """Mark a move as begun, within the caps."""
+        over, again_at = self._store.write(
+            lambda db: limits.reserve_transfer(db, key, per_hour, per_day, self._now)
+        )
+        return _reserved(over, again_at, "changes of owner", per_hour, per_day)
 
     def sent(self, key: str, provider_id: str) -> Sent | None:
         """Return a message that went out, by our key or the provider's id."""
@@ -155,22 +158,23 @@ class StoreBook:
         )
 
     def held(self) -> str | None:
-        """Return why terminations are held back, None when they are not."""
+        """Return why what cannot be taken back is held, None when it is not."""
         with self._store.read() as db:
-            return book.held(db)
+            return limits.held(db)
 
     def room(self, per_hour: int, per_day: int) -> Reserved:
         """Tell whether the caps allow one more termination."""
         with self._store.read() as db:
-            over, again_at = book.room(db, per_hour, per_day, self._now)
-        return _reserved(over, again_at, per_hour, per_day)
+            found = limits.room(db, per_hour, per_day, self._now)
+        return _reserved(*found, "terminations", per_hour, per_day)
 
     def reserve(self, key: str, per_hour: int, per_day: int) -> Reserved:
         """Mark a termination as begun, within the caps."""
-        over, again_at = self._store.write(
-            lambda db: book.reserve(db, key, per_hour, per_day, self._now)
+        reserve = limits.reserve_termination
+        found = self._store.write(
+            lambda db: reserve(db, key, per_hour, per_day, self._now)
         )
-        return _reserved(over, again_at, per_hour, per_day)
+        return _reserved(*found, "terminations", per_hour, per_day)
 
     def domain_name(self, domain_id: int) -> tuple[str, int | None] | None:
         """Return name and owner of a domain seen before."""
@@ -216,13 +220,13 @@ class StoreBook:
 
 
 def _reserved(
-    over: str, again_at: datetime | None, per_hour: int, per_day: int
+    over: str, again_at: datetime | None, what: str, per_hour: int, per_day: int
 ) -> Reserved:
     if over == "hour":
-        reason = f"over the cap of {per_hour} terminations an hour: it goes on then"
+        reason = f"over the cap of {per_hour} {what} an hour: it goes on then"
         return Reserved(False, again_at, reason)
     if over == "day":
-        return Reserved(False, None, f"over the cap of {per_day} terminations a day")
+        return Reserved(False, None, f"over the cap of {per_day} {what} a day")
     if over:
         return Reserved(False, None, "it does not stand any more", over=True)
     return Reserved(True)

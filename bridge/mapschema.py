@@ -165,6 +165,8 @@ class Transfers(Schema):
     approval = Words(validate=_one_of("automatic", "staff"))
     verified_field = _id(allow_none=True)
     ticket_department = _id()
+    max_transfers_per_hour = Whole(validate=_between(1, 500))
+    max_transfers_per_day = Whole(validate=_between(1, 2000))
 
 
 class Staff(Schema):

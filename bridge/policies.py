@@ -49,6 +49,8 @@ class TransferPolicy:
     approval: str = "automatic"
     verified_field: int | None = None
     ticket_department: int = 1
+    max_transfers_per_hour: int = 10
+    max_transfers_per_day: int = 50
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from bridge.commands.shared import instant, show, sure, table, who
 from bridge.commands.terminating import run_now, would
 from bridge.hooks.schedule_cancellation import terminate_key
 from bridge.reconcile import reconcile, withdraw
-from bridge.store import book, reports
+from bridge.store import book, limits, reports
 
 _STATES = ("scheduled", "acting", "staff", "done", "withdrawn", "rehearsed")
 
@@ -37,10 +37,10 @@ def list_(state: tuple[str, ...], everything: bool, limit: int, as_json: bool) -
     states = state or (() if everything else ("scheduled", "acting", "staff"))
     with reading() as store, store.read() as db:
         rows = reports.list_cancellations(db, states=states, limit=limit)
-        held = book.held(db)
+        held = limits.held(db)
     _print(rows, as_json)
     if held:
-        click.echo(f"Terminations are held: {held}", err=True)
+        click.echo(f"Terminations are held back: {held}", err=True)
 
 
 def _print(rows: list[Any], as_json: bool) -> None:
@@ -174,28 +174,34 @@ def run(which: str, dry_run: bool, yes: bool) -> None:
 @cancellations_command.command("hold")
 @click.option("--reason", required=True, help="Why, for the others who look.")
 def hold_(reason: str) -> None:
-    """Hold every termination back, at once and across restarts, until `release`."""
+    """Hold every termination and change of owner back until `release`.
+
+    At once and across restarts.
+    """
     store = open_store()
     now = datetime.now(UTC)
-    store.write(lambda db: book.hold(db, now, who(), reason))
+    store.write(lambda db: limits.hold(db, now, who(), reason))
     store.close()
-    click.echo("Terminations are held. Let them run again with: cancellations release")
+    click.echo(
+        "Terminations and changes of owner are held back. "
+        "Let them run again with: cancellations release"
+    )
 
 
 @cancellations_command.command("release")
 @click.option("--yes", is_flag=True)
 def release_(yes: bool) -> None:
-    """Let terminations run again; those that fell due meanwhile run at once."""
+    """Let what was held back run again; what fell due meanwhile runs at once."""
     store = open_store()
     now = datetime.now(UTC)
     with store.read() as db:
         due = len(reports.due_cancellations(db, now))
     try:
         sure(due, "cancellations that are due", yes)
-        done = store.write(lambda db: book.release(db, now, who()))
+        done = store.write(lambda db: limits.release(db, now, who()))
     finally:
         store.close()
-    click.echo("Terminations run again." if done else "They were not held.")
+    click.echo("They run again." if done else "They were not held.")
 
 
 @cancellations_command.command("due")

@@ -109,12 +109,12 @@ def _store(settings: Settings, say: Callable[[Finding], None]) -> None:
 
 
 def _held(settings: Settings, say: Callable[[Finding], None]) -> None:
-    from bridge.store import Store, book
+    from bridge.store import Store, limits
 
     store = Store(settings.database_url, readers=1)
     try:
         with store.read() as db:
-            why = book.held(db)
+            why = limits.held(db)
     finally:
         store.close()
     if why is not None:

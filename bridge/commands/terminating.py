@@ -15,7 +15,7 @@ from bridge.gather import request_for
 from bridge.hooks.schedule_cancellation import terminate_key
 from bridge.preparing import ACTING_LEASE
 from bridge.reconcile import terminate_job
-from bridge.store import book, outbox
+from bridge.store import book, limits, outbox
 
 #: A bridge that was not heard of for so long does not run.
 SILENCE = timedelta(seconds=30)
@@ -35,9 +35,9 @@ def would(bridge: Any, row: Any, what: str) -> None:
 
 def _against(bridge: Any, row: Any) -> str:
     with bridge.store.read() as db:
-        held = book.held(db)
+        held = limits.held(db)
     if held:
-        return f"terminations are held: {held}"
+        return f"held back: {held}"
     try:
         service = bridge.bench.panel.service(row.service_id)
     except RemoteError as error:

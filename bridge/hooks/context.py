@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -14,10 +14,13 @@ from bridge.billing.transfers import Form
 from bridge.errors import Later, Parked
 from bridge.events import Event
 from bridge.facts import Facts
-from bridge.hooks.records import Person, Sent, TransferBook
+from bridge.hooks.records import Person, Reserved, Sent, TransferBook
 from bridge.panel import Begin, Panel, begin_nothing
 from bridge.policies import Company, Policies
 from bridge.views import Amount, language_of
+
+#: How often what is held back is looked at; releasing it makes it due at once.
+_HELD = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ class Book(TransferBook, Protocol):
         ...
 
     def held(self) -> str | None:
-        """Return why staff hold every termination back, None when they do not."""
+        """Return why staff hold back what cannot be taken back, None if they do not."""
         ...
 
     def room(self, per_hour: int, per_day: int) -> Reserved:
@@ -135,19 +138,6 @@ class Book(TransferBook, Protocol):
     def reserve(self, key: str, per_hour: int, per_day: int) -> Reserved:
         """Mark a termination as being carried out, within the caps."""
         ...
-
-
-@dataclass(frozen=True)
-class Reserved:
-    """Whether a termination may go on; else until when it waits, or for staff.
-
-    *over*: neither, since the cancellation does not stand any more.
-    """
-
-    granted: bool
-    again_at: datetime | None = None
-    reason: str = ""
-    over: bool = False
 
 
 class Post(Protocol):
@@ -294,6 +284,12 @@ class Context:
     def not_now(self, reason: str, at: datetime) -> Later:
         """Return the error to raise when it must wait until *at*."""
         return Later(reason, at)
+
+    def not_held(self) -> None:
+        """Raise Later while staff hold back what cannot be taken back."""
+        why = self.book.held()
+        if why is not None:
+            raise self.not_now(f"held back: {why}", self.now + _HELD)
 
     def staff(self, reason: str) -> Parked:
         """Return the error to raise when a person must decide."""

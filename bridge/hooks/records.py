@@ -76,6 +76,19 @@ class Transfer:
     moved: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True)
+class Reserved:
+    """Whether what cannot be taken back may go on, else until when it waits.
+
+    Neither: *over* where it does not stand any more, else it is for staff.
+    """
+
+    granted: bool
+    again_at: datetime | None = None
+    reason: str = ""
+    over: bool = False
+
+
 class TransferBook(Protocol):
     """What actions read of changes of owner; each call sees what is on disk now."""
 
@@ -91,6 +104,6 @@ class TransferBook(Protocol):
         """Return the request that waits for one with such an e-mail."""
         ...
 
-    def begin_transfer(self, key: str) -> bool:
-        """Mark a move as begun; false when it does not stand any more."""
+    def begin_transfer(self, key: str, per_hour: int, per_day: int) -> Reserved:
+        """Mark a move as begun, within the caps."""
         ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 
 from marshmallow import fields
@@ -12,7 +11,8 @@ from bridge.billing.model import CancellationRequest, End, NoPeriod, Service
 from bridge.errors import NoModule, Parked, Reason, RemoteError, Skipped
 from bridge.gather import end_of, request_for
 from bridge.hooks import Outcome, action
-from bridge.hooks.context import Cancellation, Context, Reserved
+from bridge.hooks.context import Cancellation, Context
+from bridge.hooks.records import Reserved
 from bridge.hooks.schedule_cancellation import (
     CERTAIN,
     IMMEDIATE,
@@ -21,9 +21,6 @@ from bridge.hooks.schedule_cancellation import (
     remind,
     terminate_key,
 )
-
-#: How often a held termination is looked at; releasing it makes it due at once.
-_HELD = timedelta(minutes=10)
 
 
 @action(
@@ -36,14 +33,14 @@ def terminate_service(ctx: Context, *, cancellation: str = "") -> Outcome:
 
     Reads service and request from the panel first. Gone already is done; gone
     from the list is withdrawn; a later period is a new date; another owner or
-    domain is for staff. Raises Later while terminations are held back and over the
+    domain is for staff. Raises Later while it is held back and over the
     hourly cap, Parked over the daily one. As a rule's action it ends the service
     whose cancellation is in the book.
     """
     if not cancellation:
         return _hand_over(ctx)
     row = _row(ctx, cancellation)
-    _not_held(ctx)
+    ctx.not_held()
     _not_over_the_caps(ctx, row, ctx.book.room)
     service = _service(ctx, row)
     if service.ended:
@@ -56,7 +53,7 @@ def terminate_service(ctx: Context, *, cancellation: str = "") -> Outcome:
     if ctx.dry_run:
         ctx.keep("cancellations", row.key, was=row.state, state="rehearsed")
         ctx.panel.terminate(service.id)
-    _not_held(ctx)
+    ctx.not_held()
     _not_over_the_caps(ctx, row, partial(ctx.book.reserve, row.key))
     how = _end(ctx, service)
     return _done(ctx, row, how)
@@ -203,13 +200,6 @@ def _not_over_the_caps(
     if reserved.again_at is not None:
         raise ctx.not_now(reserved.reason, reserved.again_at)
     raise _for_staff(ctx, row, reserved.reason, once=f"caps:{ctx.today}")
-
-
-def _not_held(ctx: Context) -> None:
-    """Raise Later while staff hold terminations back (`cancellations hold`)."""
-    why = ctx.book.held()
-    if why is not None:
-        raise ctx.not_now(f"terminations are held: {why}", ctx.now + _HELD)
 
 
 def _end(ctx: Context, service: Service) -> str:

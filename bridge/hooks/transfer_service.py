@@ -44,6 +44,7 @@ def transfer_service(ctx: Context, *, transfer: str = "") -> Outcome:
     if service is not None and service.client_id == row.to_client_id:
         how = "moved" if row.acted_at else "it belonged to the new owner already"
         return _done(ctx, row, how, None)
+    ctx.not_held()
     found = checks(case_of(ctx, row))
     if code := failing(found):
         return refuse(ctx, row, code, found)
@@ -58,8 +59,16 @@ def transfer_service(ctx: Context, *, transfer: str = "") -> Outcome:
     if ctx.dry_run:
         ctx.keep("transfers", row.key, was=row.state, state="rehearsed")
         ctx.panel.move_service(move)
-    if not ctx.book.begin_transfer(row.key):
-        raise Skipped("it does not stand any more")
+    policy = ctx.policies.transfers
+    begun = ctx.book.begin_transfer(
+        row.key, policy.max_transfers_per_hour, policy.max_transfers_per_day
+    )
+    if begun.over:
+        raise Skipped(begun.reason)
+    if begun.again_at is not None:
+        raise ctx.not_now(begun.reason, begun.again_at)
+    if not begun.granted:
+        return hand_over(ctx, row, begun.reason, found)
     return _move(ctx, row, move)
 
 

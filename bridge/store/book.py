@@ -18,7 +18,6 @@ from bridge.store.tables import (
     contacts,
     domains,
     events,
-    jobs,
     marks,
     messages,
     phones,
@@ -36,8 +35,6 @@ _TABLES: dict[str, tuple[sa.Table, str]] = {
     "transfers": (transfers, "key"),
     "phones": (phones, "client_id"),
 }
-#: How the reason of a job begins that waits because terminations are held back.
-HELD = "terminations are held"
 _STAMPED = ("cancellations", "upgrades", "transfers")
 _UNPAID = ("ordered", "invoiced")
 _GOING_ON = (
@@ -210,83 +207,6 @@ def last_price(db: sa.Connection, service_id: int, since: datetime) -> Any:
         if row.context.get("service_id") == service_id and row.answer.get("return"):
             return row
     return None
-
-
-def hold(db: sa.Connection, now: datetime, who: str, reason: str) -> None:
-    """Hold every termination back until `release`."""
-    mark(db, "hold", now, reason=reason, who=who)
-    note(db, now, who, "hold", "terminations", reason=reason)
-
-
-def held(db: sa.Connection) -> str | None:
-    """Return by whom and why terminations are held back, None when they are not."""
-    found = marked(db, "hold")
-    if found is None:
-        return None
-    at, detail = found
-    since = at.isoformat(timespec="minutes")
-    return f"{detail['reason']} ({detail['who']}, {since})"
-
-
-def release(db: sa.Connection, now: datetime, who: str) -> bool:
-    """Let terminations run again, those that wait at once; false if none were held."""
-    gone = db.execute(sa.delete(marks).where(marks.c.name == "hold")).rowcount
-    if not gone:
-        return False
-    note(db, now, who, "release", "terminations")
-    waiting = sa.update(jobs).where(
-        among(jobs.c.state, "waiting"),
-        jobs.c.action == "terminate_service",
-        jobs.c.reason.startswith(HELD),
-    )
-    db.execute(waiting.values(run_at=jobs.c.due_at))
-    return True
-
-
-def reserve(
-    db: sa.Connection, key: str, per_hour: int, per_day: int, now: datetime
-) -> tuple[str, datetime | None]:
-    """Mark a termination as begun, if it still stands and the caps allow one more.
-
-    Returns ("", None) when it may go on, ("hour", when) when it waits, ("day",
-    None) when staff decide, ("over", None) when it was withdrawn meanwhile. The
-    lock row makes the count hold for any number of workers.
-    """
-    statement = insert(db.dialect.name, marks).on_conflict_do_update(
-        index_elements=["name"], set_={"at": now}
-    )
-    db.execute(statement.values(name="caps", at=now, detail={}))
-    row = cancellation(db, key)
-    if row is None or row.state not in ("scheduled", "acting", "staff"):
-        return "over", None
-    if row.acted_at is not None:
-        return "", None
-    over = room(db, per_hour, per_day, now)
-    if over[0]:
-        return over
-    change = sa.update(cancellations).where(
-        cancellations.c.key == key, cancellations.c.state == row.state
-    )
-    values = {"state": "acting", "acted_at": now, "changed_at": now}
-    if db.execute(change.values(values)).rowcount != 1:
-        return "over", None
-    return "", None
-
-
-def room(
-    db: sa.Connection, per_hour: int, per_day: int, now: datetime
-) -> tuple[str, datetime | None]:
-    """Tell whether the caps allow one more termination, as `reserve` does."""
-    hour, day = now - timedelta(hours=1), now - timedelta(days=1)
-    acted = cancellations.c.acted_at
-    count = sa.select(sa.func.count()).select_from(cancellations)
-    if db.execute(count.where(acted > day)).scalar_one() >= per_day:
-        return "day", None
-    if db.execute(count.where(acted > hour)).scalar_one() < per_hour:
-        return "", None
-    newest = sa.select(acted).where(acted > hour).order_by(acted.desc())
-    leaves = db.execute(newest.offset(per_hour - 1).limit(1)).scalar_one()
-    return "hour", leaves + timedelta(hours=1, seconds=1)
 
 
 def restore(db: sa.Connection, row: Any, now: datetime) -> None:

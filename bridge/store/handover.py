@@ -1,4 +1,4 @@
-"""Changes of owner in the store: read, begun once, kept two years and longer."""
+"""Changes of owner in the store: read, and kept two years and longer."""
 
 from __future__ import annotations
 
@@ -63,18 +63,6 @@ def list_transfers(
     if states:
         query = query.where(among(transfers.c.state, *states))
     return list(db.execute(query))
-
-
-def begin(db: sa.Connection, key: str, now: datetime) -> bool:
-    """Mark the move as begun, if it still stands; false when it does not."""
-    change = sa.update(transfers).where(
-        transfers.c.key == key, among(transfers.c.state, "agreed", "moving", "staff")
-    )
-    begun = sa.func.coalesce(
-        transfers.c.acted_at, sa.literal(now, transfers.c.acted_at.type)
-    )
-    values = {"state": "moving", "acted_at": begun, "changed_at": now}
-    return bool(db.execute(change.values(values)).rowcount == 1)
 
 
 def prune(db: sa.Connection, before: datetime, now: datetime, limit: int = 1000) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from conftest import Kit
 from conversing import request, write
 from looking import job, rows, staff_lines, texts
@@ -14,7 +16,7 @@ from looking import job, rows, staff_lines, texts
 from bridge import wiring
 from bridge.billing.transfer_case import Move, Moved
 from bridge.hookmap import check_map
-from bridge.store import tables
+from bridge.store import book, limits, tables
 
 ANA, GABRIELA = 1, 7
 
@@ -117,6 +119,98 @@ def test_a_rule_of_the_map_moves_nothing_on_which_nobody_agreed(
     assert job(kit, "/pass").state == "skipped"
     assert "did not agree" in job(kit, "/pass").reason
     assert kit.world.count("transfer") == 0
+
+
+def test_what_staff_hold_back_moves_when_they_release_it(kit: Kit) -> None:
+    kit.panel.install_addon(kit.secret)
+    store, now = kit.bridge.store, kit.bridge.bench.now
+    store.write(lambda db: limits.hold(db, now(), "eva", "a stolen secret"))
+
+    row = agree(kit)
+    kit.advance(hours=2)
+    assert (row.state, kit.world.count("transfer")) == ("agreed", 0)
+    assert "held back: a stolen secret (eva" in job(kit, "/move").reason
+
+    store.write(lambda db: limits.release(db, now(), "eva"))
+    kit.work()
+
+    assert kit.world.count("transfer") == 1
+    assert rows(store, tables.transfers)[0].state == "done"
+
+
+def capped(
+    kit: Kit,
+    bridge_for: Callable[..., wiring.Bridge],
+    config_with: Callable[..., Any],
+    cap: str,
+    moved: timedelta,
+) -> Kit:
+    """Return a kit whose *cap* is one, with a move that was begun *moved* ago."""
+    name = f"max_transfers_per_{cap}: "
+    config = config_with((name, f"{name}1 #"))
+    kit = replace(kit, bridge=bridge_for(config_dir=config))
+    kit.panel.install_addon(kit.secret)
+    now = kit.bridge.bench.now()
+    before = {
+        "service_id": 99,
+        "service": "99",
+        "from_name": "A",
+        "to_name": "B",
+        "from_client_id": 3,
+        "to_client_id": 4,
+        "from_email": "a@example.com",
+        "to_email": "b@example.com",
+        "expires_at": now,
+        "created_at": now,
+        "changed_at": now,
+        "acted_at": now - moved,
+        "state": "done",
+    }
+    kit.bridge.store.write(
+        lambda db: db.execute(sa.insert(tables.transfers).values(key="t99", **before))
+    )
+    return kit
+
+
+def test_over_the_cap_of_the_hour_it_waits(
+    kit: Kit,
+    bridge_for: Callable[..., wiring.Bridge],
+    config_with: Callable[..., Any],
+) -> None:
+    kit = capped(kit, bridge_for, config_with, "hour", timedelta(minutes=20))
+
+    agree(kit)
+    kit.advance(minutes=35)
+    assert kit.world.count("transfer") == 0
+    assert "cap of 1 changes of owner an hour" in job(kit, "/move").reason
+
+    kit.advance(minutes=10)
+    assert kit.world.count("transfer") == 1
+
+
+def test_over_the_cap_of_the_day_staff_decide(
+    kit: Kit,
+    bridge_for: Callable[..., wiring.Bridge],
+    config_with: Callable[..., Any],
+) -> None:
+    kit = capped(kit, bridge_for, config_with, "day", timedelta(hours=20))
+
+    agree(kit)
+
+    row = next(one for one in rows(kit.bridge.store, tables.transfers) if one.from_text)
+    assert row.state == "staff"
+    assert "cap of 1 changes of owner a day" in row.reason
+    assert kit.world.count("transfer") == 0
+
+    approved = {"state": "agreed", "approved_by": "eva"}
+    now = kit.bridge.bench.now()
+    kit.bridge.store.write(
+        lambda db: book.keep(db, "transfers", row.key, approved, now)
+    )
+    again = kit.bridge.store.write(
+        lambda db: limits.reserve_transfer(db, row.key, 1, 1, now)
+    )
+    assert again == ("", None)
 
 
 def test_when_no_try_succeeds_a_person_looks(kit: Kit) -> None:

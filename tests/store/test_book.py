@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bridge.errors import StaleRow
-from bridge.store import Store, book
+from bridge.store import Store, book, limits
 
 from .conftest import NOW
 
@@ -75,7 +75,7 @@ def test_a_service_has_one_open_cancellation(store: Store) -> None:
 
 
 def reserve(store: Store, key: str, at: Any = NOW, hour: int = 2, day: int = 4) -> Any:
-    return store.write(lambda db: book.reserve(db, key, hour, day, at))
+    return store.write(lambda db: limits.reserve_termination(db, key, hour, day, at))
 
 
 def test_the_hourly_cap_says_when_the_next_may_go(store: Store) -> None:

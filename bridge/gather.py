@@ -51,7 +51,7 @@ def invoices_of(
 def _newest(panel: PanelReads, service: Service, begin: Begin) -> Iterator[Invoice]:
     newest = panel.invoices(service.client_id)[:FURTHEST]
     counting = [listed for listed in newest if listed.counts]
-    for listed in counting[:_ENOUGH]:  # these are read whatever stands on them
+    for listed in counting[1:_ENOUGH]:  # these are read whatever stands on them
         begin("invoice", listed.id)
     paid = 0
     for listed in counting:
@@ -174,8 +174,7 @@ def service_at_least(panel: PanelReads, service_id: int) -> tuple[Service, Clien
 
 
 def begin_upgrade(begin: Begin, service: Service) -> None:
-    """Have asked ahead what a plan change needs, once its service is known."""
-    begin("client", service.client_id)
+    """Have asked ahead what a plan change needs besides its service's owner."""
     begin("product", service.product_id)
     begin("invoices", service.client_id)
 

@@ -95,6 +95,9 @@ class Texts:
 
     def __init__(self, reading: Reading) -> None:
         self._texts = dict(reading.texts)
+        self._uses: dict[str, frozenset[tuple[str, str]]] = {}
+        for (name, _), text in self._texts.items():
+            self._uses[name] = self._uses.get(name, frozenset()) | text.uses
         self.version = reading.version[:12]
         found = {language for _, language in self._texts}
         self.languages = tuple(sorted(found, key=lambda name: (name != "es", name)))
@@ -146,8 +149,7 @@ class Texts:
 
     def uses(self, name: str) -> set[tuple[str, str]]:
         """Return the (variable, field) pairs of a text, over all languages."""
-        texts = (text for (known, _), text in self._texts.items() if known == name)
-        return {pair for text in texts for pair in text.uses}
+        return set(self._uses.get(name, ()))
 
     def uses_in(self, name: str, language: str) -> frozenset[tuple[str, str]]:
         """Return the (variable, field) pairs of a text in one language."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat
@@ -28,6 +29,7 @@ class _Unusable(Exception):
     """Why a text is no usable number: one sentence without any digits of it."""
 
 
+@lru_cache(maxsize=4096)  # a client hears of his invoice more than once
 def normalise(raw: str, country: str, *, default_country: str = "") -> str | None:
     """Return a number as E.164 with the plus, or None.
 

@@ -40,7 +40,10 @@ COMMANDS = {
     "reconcile": ("cancellations", "Compare with the panel, and mend."),
     "templates": ("templates", "The provider's templates against our texts."),
     "notify": ("notifying", "Send one test message."),
+    "operators": ("operators", "Who may log in to the console."),
 }
+#: Other names of commands.
+ALIASES = {"user": "operators"}
 
 
 class Commands(click.Group):
@@ -52,6 +55,7 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Import and return one command."""
+        name = ALIASES.get(name, name)
         if name not in COMMANDS:
             return None
         module = import_module(f"bridge.commands.{COMMANDS[name][0]}")

@@ -106,6 +106,7 @@ LAYERS = [
             "sending",
             "callbacks",
             "upkeep",
+            "upgrading",
             "breaker",
         ),
         (*_MAP, "seam", "phones", "templates", "metrics"),
@@ -164,6 +165,7 @@ LIBRARIES = {
         "outcomes",
         "sending",
         "upkeep",
+        "upgrading",
         "worker",
         "commands.*",
     ),
@@ -189,7 +191,14 @@ LIBRARIES = {
 }
 
 #: Outside the store these take `sa.Connection` for their types alone.
-ONLY_TYPES = ("dispatch", "ledger", "reconcile", "worker", "commands.*")
+ONLY_TYPES = (
+    "dispatch",
+    "ledger",
+    "reconcile",
+    "upgrading",
+    "worker",
+    "commands.*",
+)
 
 
 def module_names() -> dict[str, Path]:

@@ -50,10 +50,10 @@ def already_paid(case: UpgradeCase) -> Paid:
     """
     running = None if case.paid_basis == "recurring" else _running(case)
     if running is None:
-        return _recurring(case.service)
+        return _recurring(case)
     lines = (
         *_own(case, running),
-        *_discounts(case.service, running.invoice),
+        *_discounts(case.service, running),
         *_charges(case, running.period),
     )
     if sum(line.amount for line in lines) > 0:
@@ -63,9 +63,12 @@ def already_paid(case: UpgradeCase) -> Paid:
     return Paid("invoice", lines)
 
 
-def _recurring(service: Service) -> Paid:
-    amount = Decimal(0) if service.cycle is Cycle.FREE else service.recurring
-    line = QuoteLine("recurring amount of the service", -amount, "service")
+def _recurring(case: UpgradeCase) -> Paid:
+    free = case.service.cycle is Cycle.FREE
+    amount = Decimal(0) if free else case.service.recurring
+    kind = "recurring" if case.paid_basis == "recurring" else "uncovered"
+    label = "recurring amount of the service"
+    line = QuoteLine(label, -amount, "service", "free" if free else kind)
     return Paid("recurring", (line,))
 
 
@@ -145,9 +148,14 @@ def _own(case: UpgradeCase, running: _Billed) -> Iterator[QuoteLine]:
         read = line_period(line, case.service, case.date_format)
         if len(lines) > 1 and (read is None or read[0] != running.period):
             raise _unknown(f"{source} bills more than one period")
-        yield QuoteLine("already paid", -line.amount, source)
+        yield _line("already paid", -line.amount, running, "paid")
     if fee := _fee_inside(case, running):
-        yield QuoteLine("setup fee in it, not counted", fee, source)
+        yield _line("setup fee in it, not counted", fee, running, "setup")
+
+
+def _line(label: str, amount: Decimal, running: _Billed, kind: str) -> QuoteLine:
+    source, period = f"invoice {running.invoice.id}", running.period
+    return QuoteLine(label, amount, source, kind, period.first_day, period.last_day)
 
 
 def _fee_inside(case: UpgradeCase, running: _Billed) -> Decimal:
@@ -171,12 +179,13 @@ def _setup(service: Service, invoice: Invoice) -> bool:
     )
 
 
-def _discounts(service: Service, invoice: Invoice) -> Iterator[QuoteLine]:
+def _discounts(service: Service, running: _Billed) -> Iterator[QuoteLine]:
     """Yield the discounts that belong to the service's lines.
 
     Those are its promotion's lines, and a discount on the whole invoice where
     nothing else was on it. Which part of one is the setup fee's is not known.
     """
+    invoice = running.invoice
     whole = [line for line in invoice.lines if _on_the_whole(line)]
     others = [
         line
@@ -190,7 +199,7 @@ def _discounts(service: Service, invoice: Invoice) -> Iterator[QuoteLine]:
     if discounts and _setup(service, invoice):
         raise _unknown(f"a discount on invoice {invoice.id} may be the setup fee's")
     for line in discounts:
-        yield QuoteLine("discount on it", -line.amount, f"invoice {invoice.id}")
+        yield _line("discount on it", -line.amount, running, "discount")
 
 
 def _about(line: InvoiceLine, service: Service, kinds: tuple[str, ...]) -> bool:
@@ -208,4 +217,5 @@ def _charges(case: UpgradeCase, period: Period) -> Iterator[QuoteLine]:
         since = charge.paid_on >= period.first_day
         if charge.service_id == case.service.id and since:
             label = f"upgrade charge paid {charge.paid_on.isoformat()}"
-            yield QuoteLine(label, -charge.amount, "charge")
+            on = charge.paid_on
+            yield QuoteLine(label, -charge.amount, "charge", "charge", on, on)

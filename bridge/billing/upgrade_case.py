@@ -45,12 +45,18 @@ class UpgradeCase:
 class QuoteLine:
     """One step of the working: a price, or (negative) what was paid already.
 
-    *source* is where it was read: `list price`, `invoice 12`, `charge`, ...
+    *source* is where it was read: `list price`, `invoice 12`, `charge`, ... *kind*
+    is one of `price`, `paid`, `setup`, `discount`, `charge`, and for the recurring
+    amount `recurring` (the map wants it), `free`, `uncovered` (no paid invoice
+    covers today). The days are those of the period paid, or of the payment.
     """
 
     label: str
     amount: Decimal
     source: str
+    kind: str = ""
+    first_day: date | None = None
+    last_day: date | None = None
 
 
 @dataclass(frozen=True)

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import click
-import sqlalchemy as sa
 
-from bridge import logs, wiring
+from bridge import logs, upgrading, wiring
 from bridge import settings as environment
-from bridge.billing.model import Client, Cycle, Service
+from bridge.billing.model import Cycle
 from bridge.billing.money import decimal_text, round_half_up
-from bridge.billing.upgrades import UpgradeQuote, quote
+from bridge.billing.upgrades import UpgradeQuote
 from bridge.commands.events import to_read
 from bridge.commands.shared import show, who
 from bridge.errors import Reason, RemoteError
-from bridge.gather import upgrade_case
-from bridge.hooks.invoice_upgrade import order_id, order_values
-from bridge.ledger import StoreBook
 from bridge.settings import Settings
-from bridge.store import book, outbox
-from bridge.store.outbox import NewJob
+from bridge.store import book
+from bridge.upgrading import Quoted
 from bridge.views import invoice_url
 
 
@@ -56,9 +51,10 @@ def quote_command(service: int, product: int, cycle: str | None, as_json: bool) 
         to_read(environment.load()) as settings,
         closing(_open(settings)) as bridge,
     ):
-        found, _, client = _quote(bridge, service, product, cycle)
-        sentence = "" if found.allowed else _sentence(bridge, found, client)
-    _tell(found, sentence, as_json)
+        quoted = _quote(bridge, service, product, cycle)
+        found = quoted.quote
+        told = "" if found.allowed else upgrading.sentence(bridge.bench, quoted)
+    _tell(found, told, as_json)
     if not found.allowed:
         sys.exit(1)
 
@@ -83,16 +79,17 @@ def order_command(
         to_read(environment.load(), only=dry_run) as settings,
         closing(_open(settings)) as bridge,
     ):
-        found, owned, client = _quote(bridge, service, product, cycle)
+        quoted = _quote(bridge, service, product, cycle)
+        found = quoted.quote
         if not found.allowed or found.charge is None:
-            _tell(found, _sentence(bridge, found, client), as_json)
+            _tell(found, upgrading.sentence(bridge.bench, quoted), as_json)
             sys.exit(1)
         if dry_run:
             return _tell(found, "", as_json)
         if not yes:
             _working(found, err=True)
             click.confirm("Make this invoice?", abort=True, err=True)
-        _order(bridge, found, owned, as_json)
+        _order(bridge, quoted, as_json)
     return None
 
 
@@ -101,42 +98,21 @@ def _open(settings: Settings) -> Any:
     return wiring.build(settings)
 
 
-def _quote(
-    bridge: Any, service_id: int, product_id: int, cycle: str | None
-) -> tuple[UpgradeQuote, Service, Client]:
-    bench = bridge.bench
-    now = bench.now()
-    today = now.astimezone(bench.zone).date()
-    hookmap = bridge.map.current
-    ours = StoreBook(bridge.store, hookmap.company, now, today)
+def _quote(bridge: Any, service_id: int, product_id: int, cycle: str | None) -> Quoted:
+    chosen = _read_cycle(cycle)
     try:
-        service = bench.panel.service(service_id)
-        client = bench.panel.client(service.client_id)
-        order = ours.pending_order(service_id)
-        case = upgrade_case(
-            bench.panel,
-            service,
-            client,
-            product_id,
-            _read_cycle(cycle, service),
-            today,
-            hookmap.policies.upgrades,
-            charges=ours.paid_charges(service_id),
-            pending=order is not None and not order.native,
-            date_format=bench.date_format,
-        )
+        return upgrading.price(bridge.bench, service_id, product_id, chosen)
     except RemoteError as error:
         if error.reason is Reason.NOT_FOUND:
             raise click.ClickException(
                 f"The panel knows no such thing: {error.detail}"
             ) from error
         raise
-    return quote(case), service, client
 
 
-def _read_cycle(text: str | None, service: Service) -> Cycle:
+def _read_cycle(text: str | None) -> Cycle | None:
     if not text:
-        return service.cycle
+        return None
     try:
         return Cycle.read(text)
     except ValueError as error:
@@ -144,22 +120,6 @@ def _read_cycle(text: str | None, service: Service) -> Cycle:
         raise click.BadParameter(
             f'"{text}" is none of {words}', param_hint="--cycle"
         ) from error
-
-
-def _sentence(bridge: Any, found: UpgradeQuote, client: Client) -> str:
-    """Return the refusal as the client would read it."""
-    from bridge.errors import TextError
-    from bridge.views import company_view, language_of
-
-    hookmap = bridge.map.current
-    contact = hookmap.policies.upgrades.contact
-    language = language_of(client, bridge.settings.language)
-    variables = {"company": company_view(hookmap.company, contact)}
-    try:
-        name = f"refusal_{found.refusal}"
-        return str(hookmap.texts.render(name, language, variables).text)
-    except TextError:
-        return found.reason
 
 
 def _tell(found: UpgradeQuote, sentence: str, as_json: bool) -> None:
@@ -212,35 +172,13 @@ def _exact(amount: Decimal, currency: str) -> str:
     return f"{whole:f}" if whole == amount else f"{amount:.4f}"
 
 
-def _order(bridge: Any, found: UpgradeQuote, service: Service, as_json: bool) -> None:
-    bench = bridge.bench
-    now = bench.now()
-    id = order_id(service.id, found.product_id, found.cycle.value, now.isoformat())
-    to_name = bench.panel.product(found.product_id).name
-    values = order_values(service, found, to_name, now)
-    job = NewJob(
-        key=f"upgrade:{id}/invoice",
-        event_id=None,
-        action="invoice_upgrade",
-        rule="upgrade",
-        run_at=now,
-        parameters={"order": id},
-        acts=True,
-        client_id=service.client_id,
-    )
-
-    def put(db: sa.Connection) -> bool:
-        if book.pending_order(db, service.id) is not None:
-            return False
-        book.note(db, now, who(), "order upgrade", id, service=service.id)
-        book.keep(db, "upgrades", id, values, now)
-        outbox.put(db, [job], now)
-        return True
-
-    if not bridge.store.write(put):
+def _order(bridge: Any, quoted: Quoted, as_json: bool) -> None:
+    seed = bridge.bench.now().isoformat()
+    id = upgrading.order(bridge.bench, quoted, who(), seed)
+    if id is None:
         raise click.ClickException("Another upgrade of this service is pending.")
     for step in ("invoice", "publish"):
-        _step(bridge, f"upgrade:{id}/{step}", now)
+        _step(bridge, upgrading.step_key(id, step))
     with bridge.store.read() as db:
         row = book.order(db, id)
     company = bridge.map.current.company
@@ -265,7 +203,7 @@ def _order(bridge: Any, found: UpgradeQuote, service: Service, as_json: bool) ->
     return None
 
 
-def _step(bridge: Any, key: str, _now: datetime) -> None:
+def _step(bridge: Any, key: str) -> None:
     """Run a step here; a bridge that runs beside may have taken it already."""
     finish = bridge.worker.run_one(key)
     if finish is None:

@@ -412,7 +412,29 @@ audit = sa.Table(
     sqlite_autoincrement=True,
 )
 
-#: Named marks: heartbeats, the leader's lease, the lock row of the caps, halts.
+#: Who may log in to the console; *password* is a salted slow hash.
+operators = sa.Table(
+    "operators",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("password", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+    sa.Column("seen_at", Instant),
+)
+
+#: Who is logged in; *digest* is that of the token in his cookie.
+logins = sa.Table(
+    "logins",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("operator", sa.Text, nullable=False, index=True),
+    sa.Column("began_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant, nullable=False),
+)
+
+#: Named marks: heartbeats, the leader's lease, the lock row of the caps, halts,
+#: the secret that signs the console's cookies.
 marks = sa.Table(
     "marks",
     metadata,

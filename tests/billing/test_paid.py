@@ -4,9 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from bridge.billing.model import (
-    PaidCharge,
-)
+from bridge.billing.model import Cycle, PaidCharge
 from bridge.billing.upgrades import quote
 
 from .builders import (
@@ -140,3 +138,58 @@ def test_in_a_later_period_no_setup_fee_is_looked_for():
     )
 
     assert got.charge == Decimal(10)
+
+
+KINDS = {
+    "paid": (case(), "paid", "2026-01-01", "2026-12-31"),
+    "setup": (
+        case(
+            service=FIRST_YEAR,
+            old_product=SETUP,
+            invoices=(billed(12, "2026-01-01", "2026-12-31", amount="140"),),
+        ),
+        "setup",
+        "2026-01-01",
+        "2026-12-31",
+    ),
+    "discount": (
+        case(
+            invoices=(
+                invoice(
+                    12,
+                    line("100", YEAR),
+                    line("-50", "Promo", kind="PromoHosting"),
+                ),
+            )
+        ),
+        "discount",
+        "2026-01-01",
+        "2026-12-31",
+    ),
+    "charge": (
+        case(charges=(PaidCharge(SERVICE, Decimal(20), day("2026-03-01")),)),
+        "charge",
+        "2026-03-01",
+        "2026-03-01",
+    ),
+}
+BASES = {
+    "the map wants it": (case(paid_basis="recurring"), "recurring"),
+    "nothing covers today": (case(invoices=()), "uncovered"),
+    "a free plan": (case(service=service(Cycle.FREE), invoices=()), "free"),
+}
+
+
+@pytest.mark.parametrize(("asked", "kind", "first", "last"), KINDS.values(), ids=KINDS)
+def test_a_line_of_the_working_tells_its_kind_and_days(asked, kind, first, last):
+    got = quote(asked)
+
+    assert got.lines[0].kind == "price"
+    counted = got.lines[-1]
+    assert counted.kind == kind
+    assert (counted.first_day, counted.last_day) == (day(first), day(last))
+
+
+@pytest.mark.parametrize(("asked", "kind"), BASES.values(), ids=BASES)
+def test_the_recurring_amount_tells_why_it_is_counted(asked, kind):
+    assert [line.kind for line in quote(asked).lines] == ["price", kind]

@@ -1,0 +1,1 @@
+"""The operators' console: a blueprint under /console/, works without JavaScript."""

@@ -1,0 +1,123 @@
+"""An executive's upgrade: quoted from the panel as it is now, then ordered once.
+
+The command and the console go through here; what follows an order (invoice, check,
+publication, change) is jobs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from bridge.billing.model import Client, Cycle, Service
+from bridge.billing.upgrades import UpgradeQuote, quote
+from bridge.errors import StaleRow, TextError
+from bridge.gather import upgrade_case
+from bridge.hooks.invoice_upgrade import order_id, order_values
+from bridge.ledger import StoreBook
+from bridge.panel import PanelReads
+from bridge.preparing import Bench
+from bridge.store import book, outbox
+from bridge.store.outbox import NewJob
+from bridge.views import company_view, language_of
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """A quote with what it was worked out for, as the panel has it at that moment."""
+
+    quote: UpgradeQuote
+    service: Service
+    client: Client
+    to_name: str
+
+
+def price(
+    bench: Bench,
+    service_id: int,
+    product_id: int,
+    cycle: Cycle | None,
+    *,
+    panel: PanelReads | None = None,
+) -> Quoted:
+    """Quote a plan change; *cycle* None is the service's own. Only reads.
+
+    Raises RemoteError; Reason.NOT_FOUND where the panel knows no such thing.
+    """
+    asked = panel or bench.panel
+    now = bench.now()
+    today = now.astimezone(bench.zone).date()
+    hookmap = bench.map.current
+    ours = StoreBook(bench.store, hookmap.company, now, today)
+    service = asked.service(service_id)
+    client = asked.client(service.client_id)
+    order = ours.pending_order(service_id)
+    case = upgrade_case(
+        asked,
+        service,
+        client,
+        product_id,
+        cycle or service.cycle,
+        today,
+        hookmap.policies.upgrades,
+        charges=ours.paid_charges(service_id),
+        pending=order is not None and not order.native,
+        date_format=bench.date_format,
+    )
+    return Quoted(quote(case), service, client, case.new_product.name)
+
+
+def sentence(bench: Bench, quoted: Quoted, language: str = "") -> str:
+    """Return a refusal as the client would read it, in *language* or in his."""
+    hookmap = bench.map.current
+    contact = hookmap.policies.upgrades.contact
+    words = language or language_of(quoted.client, bench.language)
+    variables = {"company": company_view(hookmap.company, contact)}
+    try:
+        name = f"refusal_{quoted.quote.refusal}"
+        return str(hookmap.texts.render(name, words, variables).text)
+    except TextError:
+        return quoted.quote.reason
+
+
+def order(bench: Bench, quoted: Quoted, who: str, seed: str) -> str | None:
+    """Keep an allowed quote as an order and return its id; its jobs do the rest.
+
+    The same *seed* again is the same order, made once. None where another upgrade
+    of the service is pending.
+    """
+    found, service = quoted.quote, quoted.service
+    now = bench.now()
+    id = order_id(service.id, found.product_id, found.cycle.value, seed)
+    values = order_values(service, found, quoted.to_name, now)
+    job = NewJob(
+        key=step_key(id, "invoice"),
+        event_id=None,
+        action="invoice_upgrade",
+        rule="upgrade",
+        run_at=now,
+        parameters={"order": id},
+        acts=True,
+        client_id=service.client_id,
+    )
+
+    def put(db: sa.Connection) -> bool:
+        if book.order(db, id) is not None:
+            return True
+        if book.pending_order(db, service.id) is not None:
+            return False
+        book.keep(db, "upgrades", id, values, now, was="")
+        book.note(db, now, who, "order upgrade", id, service=service.id)
+        outbox.put(db, [job], now)
+        return True
+
+    try:
+        return id if bench.store.write(put) else None
+    except StaleRow:  # another process ordered between the look and the writing
+        return None
+
+
+def step_key(id: str, step: str) -> str:
+    """Return the key of an order's job: `invoice`, `publish`, `apply`, `package`."""
+    return f"upgrade:{id}/{step}"

@@ -88,7 +88,7 @@ def _after_the_provider(error: SendError, job: Job, now: datetime) -> Finish:
 
 def _unsure(error: SendError, job: Job, now: datetime) -> Finish:
     """It may have been sent: wait for the provider's word, then send it once more."""
-    if job.attempts > 1:
+    if job.maybe_sent:
         return Finish("parked", f"{error}: nobody knows whether it arrived")
     reason = f"{error}: it may have been sent, so the provider's word is waited for"
     return Finish("retry", reason, run_at=now + UNSURE_WAIT)

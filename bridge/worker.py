@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -304,7 +304,8 @@ class Worker:
                     raise
                 # What it left cannot be kept as it is: only that, with its reason.
                 log.warning("outcome not kept", error=type(error).__name__)
-                instead = not_kept(error, job, now)
+                gone = finish.unsure or _handed(ctx)
+                instead = replace(not_kept(error, job, now), unsure=gone)
                 return self._record(job, members, None, instead, "")
         log.error("outcome not kept: it is looked at again when its lease ends")
 
@@ -319,13 +320,16 @@ def _unmet(job: Job) -> Finish:
 
 
 def _with_what_was_seen(finish: Finish, ctx: Context) -> Finish:
-    return Finish(
-        finish.state,
-        finish.reason,
-        finish.outcome,
-        finish.run_at,
-        ctx.client_id,
-        ctx.group_key,
-        ctx.seen,
-        finish.forget_attempt,
+    over = finish.state in ("done", "skipped", "rehearsed")
+    return replace(
+        finish,
+        client_id=ctx.client_id,
+        group_key=ctx.group_key,
+        seen=ctx.seen,
+        unsure=not over and _handed(ctx),
     )
+
+
+def _handed(ctx: Context) -> bool:
+    """Tell whether the action handed something over that may have left."""
+    return bool(getattr(ctx.post, "handed", False))

@@ -130,7 +130,8 @@ sa.Index("events_received", events.c.received_at)
 #: One action to run, once, under a key that never changes. *state*: waiting,
 #: running, done, skipped, parked, rehearsed, withdrawn. *run_at* is when it is
 #: due or, while it runs, when its lease ends. *epoch* fences a late writer.
-#: *deaths* counts the claims in a row that nobody finished.
+#: *deaths* counts the claims in a row that nobody finished, *unsure* the attempts of
+#: which nobody knows whether a message left: no later attempt makes it less.
 jobs = sa.Table(
     "jobs",
     metadata,
@@ -149,6 +150,7 @@ jobs = sa.Table(
     sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("deaths", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("unsure", sa.Integer, nullable=False, server_default="0"),
     sa.Column("client_id", sa.BigInteger),
     sa.Column("group_key", sa.Text),
     sa.Column("outcome", Document),
@@ -211,7 +213,8 @@ messages = sa.Table(
 )
 
 #: What a provider's webhooks said of messages, each state once; one that comes
-#: before our own answer is kept here until the message is known.
+#: before our own answer is kept here until the message is known. *to* is the number
+#: that the provider says it is about, empty where it does not tell.
 receipts = sa.Table(
     "receipts",
     metadata,
@@ -225,6 +228,7 @@ receipts = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("code", sa.Text, nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("to", sa.Text),
     sa.UniqueConstraint("provider", "provider_id", "state"),
     sqlite_autoincrement=True,
 )

@@ -37,6 +37,7 @@ log = structlog.get_logger("worker")
 
 #: Longer than connect + total deadline + the panel's longest work on a call.
 ACTING_LEASE = timedelta(minutes=5)
+ALERT_LEASE = timedelta(minutes=3)
 #: Staff are told of so many single things an hour, then of the many.
 TOLD_AN_HOUR = 20
 

@@ -150,3 +150,8 @@ def each_alone(finish: Finish, now: datetime) -> Finish:
         group_key="",
         forget_attempt=True,
     )
+
+
+def unmet(job: Job) -> Finish:
+    """Return what comes of a job whose rule's condition is not so."""
+    return Finish("skipped", f"the condition does not hold: {job.condition}")

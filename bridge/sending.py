@@ -19,6 +19,7 @@ import structlog
 
 from bridge.breaker import Breaker
 from bridge.errors import ErrorClass, Later, Parked, Reason, RemoteError, SendError
+from bridge.hooks.records import AGAIN
 from bridge.metrics import Metrics
 from bridge.store import Store, outbox, talk
 from bridge.store.outbox import NewJob
@@ -258,10 +259,10 @@ class Sending:
 
 def earlier(tag: str) -> list[str]:
     """Return the tags under which a message that is sent anew went out before."""
-    root, mark, number = tag.partition("/again:")
+    root, mark, number = tag.partition(AGAIN)
     if not mark or not number.isdigit():
         return []
-    return [root, *(f"{root}/again:{n}" for n in range(1, int(number)))]
+    return [root, *(f"{root}{AGAIN}{n}" for n in range(1, int(number)))]
 
 
 def form_of(message: Message) -> str:

@@ -55,6 +55,7 @@ class Job:
     created_at: datetime
     deaths: int = 0
     unsure: int = 0
+    together: str | None = None
 
     @property
     def maybe_sent(self) -> int:
@@ -282,6 +283,8 @@ def claim_group(
     query = sa.select(jobs.c.key).where(
         among(jobs.c.state, "waiting"),
         jobs.c.group_key == group_key,
+        jobs.c.together.is_(None),
+        jobs.c.unsure == 0,
         jobs.c.run_at <= now,
     )
     query = query.order_by(jobs.c.due_at, jobs.c.key).limit(limit)
@@ -405,10 +408,11 @@ def again(
     change = sa.update(jobs).where(jobs.c.state == "parked")
     if keys is not None:
         change = change.where(jobs.c.key.in_(keys))
-    values = {"state": "waiting", "run_at": now, "attempts": 0, "finished_at": None}
+    values: dict[str, Any] = {"state": "waiting", "run_at": now, "attempts": 0}
     # Whoever says so knows that it may have arrived: it may go once more.
     once = sa.case((jobs.c.unsure > 1, 1), else_=jobs.c.unsure)
-    return int(db.execute(change.values(values | {"unsure": once})).rowcount)
+    values |= {"finished_at": None, "unsure": once, "together": None}
+    return int(db.execute(change.values(values)).rowcount)
 
 
 def release(db: sa.Connection, now: datetime) -> int:

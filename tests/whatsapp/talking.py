@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,3 +74,27 @@ def fail(kit: Talk, code: int) -> None:
 
 def the_template(kit: Talk, name: str) -> str:
     return numbered(read_all(CONFIG / "messages").texts[name, "es"].parts)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@contextmanager
+def killed_after_sending(kit: Talk) -> Iterator[None]:
+    """Let each send reach the provider, and the process end before it is recorded."""
+    sends = kit.bridge.bench.provider.send
+
+    def send(message):
+        sends(message)
+        raise Killed
+
+    kit.bridge.bench.provider.send = send
+    yield
+    kit.bridge.bench.provider.send = sends
+
+
+def work(kit: Talk) -> None:
+    """Run what is due, until the process ends."""
+    with suppress(Killed):
+        kit.work()

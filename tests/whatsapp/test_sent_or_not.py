@@ -5,8 +5,6 @@ A process that is killed is played by an error that nothing catches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
@@ -14,32 +12,9 @@ from looking import job
 
 from bridge.demo.panel_example import ANA
 from bridge.store import outbox
-from tests.whatsapp.talking import Talk
+from tests.whatsapp.talking import Talk, killed_after_sending, work
 
 TURN = timedelta(minutes=12)
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-@contextmanager
-def killed_after_sending(kit: Talk) -> Iterator[None]:
-    """Let each send reach the provider, and the process end before it is recorded."""
-    sends = kit.bridge.bench.provider.send
-
-    def send(message):
-        sends(message)
-        raise Killed
-
-    kit.bridge.bench.provider.send = send
-    yield
-    kit.bridge.bench.provider.send = sends
-
-
-def work(kit: Talk) -> None:
-    with suppress(Killed):
-        kit.work()
 
 
 def turns(kit: Talk, count: int = 40) -> None:

@@ -166,6 +166,7 @@ def _told(provider: str, one: StateNotice) -> Told:
         one.kind.value if one.kind else "",
         one.code,
         clean(one.detail)[:500],
+        one.to or "",
     )
 
 

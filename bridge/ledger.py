@@ -14,7 +14,7 @@ from bridge.errors import Later, Skipped
 from bridge.events import Event
 from bridge.hooks import actions
 from bridge.hooks.context import Cancellation, Context, Order
-from bridge.hooks.records import Person, Reserved, Sent, Transfer
+from bridge.hooks.records import Person, Reserved, Sent, Transfer, root_of
 from bridge.hooks.send_alert import PASSWORDS
 from bridge.policies import Company
 from bridge.rowviews import cancellation_fields, upgrade_fields
@@ -141,10 +141,9 @@ class StoreBook:
             job = outbox.get(db, row.job_key) if row is not None else None
         if row is None or job is None:
             return None
-        root, _, _ = row.job_key.partition("/again:")
         return Sent(
             key=row.key,
-            root=root,
+            root=root_of(row.job_key),
             client_id=row.client_id,
             to=row.to,
             name=row.name,

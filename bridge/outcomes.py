@@ -11,7 +11,7 @@ from bridge import dispatch
 from bridge.hooks.context import Context, Effects
 from bridge.ledger import keep, keep_messages, messages_of, show_parked
 from bridge.preparing import TOLD_AN_HOUR, Bench
-from bridge.store import OneByOne, book, outbox
+from bridge.store import OneByOne, book, groups, outbox
 from bridge.store.outbox import Finish, Job, NewJob
 
 _TELLS = ("log_activity", "open_ticket")
@@ -55,11 +55,12 @@ def _keep(db: sa.Connection, one: Outcome) -> bool:
     job, ctx, finish, now = one.job, one.ctx, one.finish, one.now
     if not outbox.finish(db, job, finish, now):
         return False
-    for member in one.members:
-        outbox.finish(db, member, _together(finish, job), now)
+    for member in one.members:  # those that did not join are still claimed
+        outbox.finish(db, member, _apart(finish, now), now)
+    members = _settle(db, one) if one.members or job.together else []
     if ctx is not None:
         keep(db, ctx, job, finish, now)
-    for done in [job, *one.members] if finish.state == "done" else []:
+    for done in [job, *members] if finish.state == "done" else []:
         outbox.put(db, dispatch.next_step(done, now, finish.outcome), now)
     if finish.state == "parked":
         show_parked(db, job, finish, now)
@@ -79,7 +80,16 @@ def _tell(db: sa.Connection, bench: Bench, tell: NewJob, now: datetime) -> None:
     outbox.put(db, [tell], now)
 
 
-def _together(finish: Finish, leader: Job) -> Finish:
-    if finish.state == "done":
-        return Finish("done", f"went out together with {leader.key}", finish.outcome)
-    return finish
+def _apart(finish: Finish, now: datetime) -> Finish:
+    if finish.run_at is not None:
+        return finish
+    return Finish("waiting", None, run_at=now, forget_attempt=True)
+
+
+def _settle(db: sa.Connection, one: Outcome) -> list[Job]:
+    """Bring what shares a job's message to what that came to; return what is over."""
+    if one.finish.run_at is None:
+        return groups.settle(db, one.job.key, one.finish, one.now)
+    if one.finish.group_key == "":
+        groups.part(db, one.job.key, one.now)
+    return []

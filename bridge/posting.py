@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from bridge.billing.transfers import Form
-from bridge.errors import ErrorClass, SendError
+from bridge.errors import BridgeError, ErrorClass, SendError
 from bridge.filters import money
 from bridge.messages import Rendered, Texts
 from bridge.placeholders import finish, split
@@ -32,6 +32,8 @@ class StorePost:
         self._event_id = event_id
         self._known = known or {}
         self.sent: list[dict[str, Any]] = []
+        #: Whether something was handed over that may have left.
+        self.handed = False
 
     def render(
         self, name: str, language: str, variables: Mapping[str, Any]
@@ -79,10 +81,13 @@ class StorePost:
             values=text.values,
             button=text.button,
         )
+        self.handed = True
         try:
             receipt = self._deliver(message)
-        except SendError as error:
-            if error.kind is ErrorClass.UNSURE:  # what a state says of it finds it
+        except BridgeError as error:
+            kind = error.kind if isinstance(error, SendError) else None
+            self.handed = kind is ErrorClass.UNSURE
+            if self.handed:  # what a state says of it finds it
                 self._keep(message, client_id, "unsure", Receipt("", ()))
             raise
         state = receipt.states[-1].value if receipt.states else "dry run"
@@ -92,18 +97,19 @@ class StorePost:
     def _keep(
         self, message: Message, client_id: int | None, state: str, receipt: Receipt
     ) -> None:
+        went = receipt.detail  # how it went before, where that was settled just now
         self.sent.append(
             {
                 "key": message.tag,
                 "client_id": client_id,
                 "name": message.name,
-                "language": message.language,
-                "to": message.to,
-                "text": message.whole,
+                "language": went.get("language") or message.language,
+                "to": went.get("to") or message.to,
+                "text": went.get("text") or message.whole,
                 "provider": self._provider.name,
                 "provider_id": receipt.id,
                 "state": state,
                 "states": [one.value for one in receipt.states],
-                "form": receipt.detail.get("form", "free"),
+                "form": went.get("form") or "free",
             }
         )

@@ -27,7 +27,7 @@ from bridge.panel import Panel
 from bridge.posting import StorePost
 from bridge.rowviews import cancellation_fields, upgrade_fields
 from bridge.sandbox import Expression, compile_when
-from bridge.sending import Sending
+from bridge.sending import Before, Sending
 from bridge.store import Store, inbox, outbox, reports
 from bridge.store.outbox import Finish, Job, NewJob
 from bridge.views import View, company_view
@@ -38,6 +38,7 @@ log = structlog.get_logger("worker")
 
 #: Longer than connect + total deadline + the panel's longest work on a call.
 ACTING_LEASE = timedelta(minutes=5)
+ALERT_LEASE = timedelta(minutes=3)
 #: Staff are told of so many single things an hour, then of the many.
 TOLD_AN_HOUR = 20
 
@@ -178,7 +179,7 @@ class Bench:
         company = company_view(hookmap.company, hookmap.policies.upgrades.contact)
         return StorePost(
             hookmap.texts,
-            deliver or partial(self.deliver, died=job.deaths > 0),
+            deliver or partial(self.deliver, before=self._before(job)),
             self.provider,
             job.event_id or "",
             {"company": company},
@@ -228,11 +229,20 @@ class Bench:
         ctx.seen["condition"] = values_of(expression, variables)
         return expression.holds(variables)
 
-    def deliver(self, message: Message, *, died: bool = False) -> Receipt:
+    def _before(self, job: Job) -> Before:
+        """Return what earlier attempts of a job may have sent."""
+
+        def note() -> None:
+            if not self.store.write(lambda db: outbox.note_repeat(db, job)):
+                raise Skipped("the claim was lost: another worker goes on")
+
+        return Before(job.maybe_sent, job.deaths > 0, note)
+
+    def deliver(self, message: Message, *, before: Before | None = None) -> Receipt:
         """Hand one message to the provider; dry runs send nothing."""
         if self.dry_run:
             return Receipt("dry-run", ())
-        return self.sending.send(message, died=died)
+        return self.sending.send(message, before or Before())
 
     def tell_staff(
         self,

@@ -88,7 +88,7 @@ def _after_the_provider(error: SendError, job: Job, now: datetime) -> Finish:
 
 def _unsure(error: SendError, job: Job, now: datetime) -> Finish:
     """It may have been sent: wait for the provider's word, then send it once more."""
-    if job.attempts > 1:
+    if job.maybe_sent:
         return Finish("parked", f"{error}: nobody knows whether it arrived")
     reason = f"{error}: it may have been sent, so the provider's word is waited for"
     return Finish("retry", reason, run_at=now + UNSURE_WAIT)
@@ -150,3 +150,8 @@ def each_alone(finish: Finish, now: datetime) -> Finish:
         group_key="",
         forget_attempt=True,
     )
+
+
+def unmet(job: Job) -> Finish:
+    """Return what comes of a job whose rule's condition is not so."""
+    return Finish("skipped", f"the condition does not hold: {job.condition}")

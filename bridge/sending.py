@@ -18,7 +18,8 @@ import sqlalchemy as sa
 import structlog
 
 from bridge.breaker import Breaker
-from bridge.errors import ErrorClass, Later, Reason, RemoteError, SendError
+from bridge.errors import ErrorClass, Later, Parked, Reason, RemoteError, SendError
+from bridge.hooks.records import AGAIN
 from bridge.metrics import Metrics
 from bridge.store import Store, outbox, talk
 from bridge.store.outbox import NewJob
@@ -29,11 +30,27 @@ log = structlog.get_logger("worker")
 
 #: How long the provider's word on an unsure message is waited for.
 UNSURE_WAIT = timedelta(minutes=10)
+#: A message that may have left goes once more at most, where nothing settles it.
+_MAYBE_SENT = 2
+_ARRIVED = ("delivered", "read")
 #: One message to a person in so much time: Meta's pair limit of its Cloud API
 #: (https://developers.facebook.com/docs/whatsapp/cloud-api/overview#throughput).
 PAIR = timedelta(seconds=6)
 _PEOPLE = 20_000
 _SOON = 1.0
+
+
+@dataclass(frozen=True)
+class Before:
+    """What earlier attempts may have sent.
+
+    *count* of them may have; *died*: a process ended in the last one. *note* keeps
+    on disk that one more may leave now.
+    """
+
+    count: int = 0
+    died: bool = False
+    note: Callable[[], None] = lambda: None
 
 
 @dataclass
@@ -60,20 +77,24 @@ class Sending:
         """The provider that messages are handed to."""
         return self.give()
 
-    def send(self, message: Message, *, died: bool = False) -> Receipt:
+    def send(self, message: Message, before: Before | None = None) -> Receipt:
         """Hand one message to the provider and return what it said.
 
-        *died*: a process ended while it ran. Raises SendError by the provider's
-        answer, Later where it is not its turn.
+        Raises SendError by the provider's answer, Later where it is not its turn,
+        Parked where it may have been sent twice already.
         """
+        before = before or Before()
         if self.provider.tags:
-            settled = self._settled(message, died)
+            settled = self._settled(message)
             if settled is not None:
                 return settled
+        self._may_repeat(before)
         message = self._formed(message)
         self._enter()
         self._wait_for_turn(message)
         self.slow_down()
+        if before.count:
+            before.note()
         try:
             receipt = self._sent(message)
         except SendError as error:
@@ -90,24 +111,39 @@ class Sending:
         self.metrics.messages.labels(self.provider.name, state).inc()
         return replace(receipt, detail=receipt.detail | {"form": form_of(message)})
 
-    def _settled(self, message: Message, died: bool) -> Receipt | None:
-        """Return what came back with our tag: it went out, whatever we heard."""
-        before = earlier(message.tag)
+    def _settled(self, message: Message) -> Receipt | None:
+        """Return what came back with our tag: it went out, whatever we heard.
+
+        It went to whom it was written to then: he may have another number now.
+        """
         with self.store.read() as db:
             found = talk.proof(db, message.tag)
-            others = [talk.proof(db, tag) for tag in before]
-        if found is not None:
-            return Receipt(found.provider_id, (State(found.state),))
-        for one in others:  # it is sent anew, but what failed arrived after all
-            if one is not None and one.state in ("delivered", "read"):
-                return Receipt(one.provider_id, (State(one.state),))
-        if died:
+            if found is None:
+                # It is sent anew, but what failed may have arrived after all.
+                before = (talk.proof(db, tag) for tag in earlier(message.tag))
+                arrived = (one for one in before if one and one.state in _ARRIVED)
+                found = next(arrived, None)
+            if found is None:
+                return None
+            kept = talk.message(db, key=found.tag, provider_id=found.provider_id)
+        went = {"to": found.to} if found.to else {}
+        if kept is not None:
+            names = ("to", "text", "language", "form")
+            went = {name: getattr(kept, name) or "" for name in names}
+        return Receipt(found.provider_id, (State(found.state),), went)
+
+    def _may_repeat(self, before: Before) -> None:
+        """Raise Parked or Later where what may have been sent must not go again."""
+        if before.count >= _MAYBE_SENT:
+            times = f"{before.count} times"
+            what = f"it may have been sent {times}: nobody knows whether it arrived"
+            raise Parked(what)
+        if before.died and self.provider.tags:
             raise Later(
                 "its process ended while it was being sent: the provider's word on it "
                 "is waited for",
                 self.now() + UNSURE_WAIT,
             )
-        return None
 
     def _formed(self, message: Message) -> Message:
         """Return it as free text inside the 24-hour window, else as a template."""
@@ -223,10 +259,10 @@ class Sending:
 
 def earlier(tag: str) -> list[str]:
     """Return the tags under which a message that is sent anew went out before."""
-    root, mark, number = tag.partition("/again:")
+    root, mark, number = tag.partition(AGAIN)
     if not mark or not number.isdigit():
         return []
-    return [root, *(f"{root}/again:{n}" for n in range(1, int(number)))]
+    return [root, *(f"{root}{AGAIN}{n}" for n in range(1, int(number)))]
 
 
 def form_of(message: Message) -> str:

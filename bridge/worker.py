@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,21 +18,23 @@ import structlog
 from bridge import dispatch
 from bridge.errors import (
     BridgeError,
+    ErrorClass,
     Parked,
+    SendError,
     StoreUnavailable,
 )
 from bridge.events import Event
 from bridge.hooks import actions
 from bridge.hooks.context import Context
 from bridge.outcomes import Outcome, keep_each
-from bridge.preparing import ACTING_LEASE, Bench
-from bridge.retries import each_alone, not_kept, result_of, unforeseen
+from bridge.preparing import ACTING_LEASE, ALERT_LEASE, Bench
+from bridge.retries import each_alone, not_kept, result_of, unforeseen, unmet
+from bridge.sharing import Sharing
 from bridge.store import inbox, outbox, reports
 from bridge.store.outbox import Finish, Job
 
 log = structlog.get_logger("worker")
 
-ALERT_LEASE = timedelta(minutes=3)
 #: Claims in a row that nobody finished: the job itself may end the process.
 DEATHS = 3
 #: Acting pauses while the clock shows so much less than the newest row.
@@ -184,7 +186,7 @@ class Worker:
         held: dict[str, list[Job]] = {}
         alone: list[list[Job]] = []
         for job in jobs:
-            if not job.group_key or job.deaths:
+            if not job.group_key or job.maybe_sent or job.together:
                 alone.append([job])
             else:
                 held.setdefault(job.group_key, []).append(job)
@@ -210,22 +212,27 @@ class Worker:
         structlog.contextvars.bind_contextvars(event_id=job.event_id, job=job.key)
         ctx: Context | None = None
         members = list(jobs[1:])
+        never = False
         once = ""
         try:
             ctx = self.bench.context(job, event, now)
             if job.deaths >= DEATHS:
                 raise Parked(f"its process ended {job.deaths} times while it ran")
-            self._let_it_take_more(ctx, job, members, events, now)
+            sharing = Sharing(self.bench, job, members, events, now, self._record)
+            sharing.offer(ctx)
             finish = self._run(ctx, job)
         except BridgeError as error:
             once = getattr(error, "once", "")
+            never = isinstance(error, SendError) and error.kind is ErrorClass.NEVER
             finish = result_of(error, job, self.bench.now())
         except Exception as error:
             log.exception("action raised", action=job.action)
             finish = unforeseen(error, job, self.bench.now())
         if ctx is not None:
             finish = _with_what_was_seen(finish, ctx)
-        if members and finish.state in ("parked", "skipped"):
+        grouped = bool(members) or job.together is not None
+        left = never or finish.unsure or job.maybe_sent > 0
+        if grouped and finish.state in ("parked", "skipped") and not left:
             finish = each_alone(finish, self.bench.now())
         log.info("job", action=job.action, state=finish.state, reason=finish.reason)
         self.bench.metrics.jobs.labels(job.action, finish.state).inc()
@@ -236,48 +243,13 @@ class Worker:
     def _run(self, ctx: Context, job: Job) -> Finish:
         condition = self.bench.condition(ctx, job)
         if condition is not None and not condition:
-            return _unmet(job)
+            return unmet(job)
         action = actions().get(job.action)
         if action is None:
             raise Parked(f'this version knows no action "{job.action}"')
         parameters = {k: v for k, v in job.parameters.items() if k in _known(action)}
         outcome = action.run(ctx, **parameters)
         return Finish("done", None, outcome)
-
-    def _let_it_take_more(
-        self,
-        ctx: Context,
-        job: Job,
-        members: list[Job],
-        events: dict[str, Event],
-        now: datetime,
-    ) -> None:
-        """Give the alert the others of its group, claimed already or waiting still."""
-        if not job.group_key or job.deaths:
-            return
-
-        def take(group_after: int) -> list[dict[str, Any]]:
-            key = job.group_key or ""
-            if len(members) + 1 <= group_after and not self.bench.more_than(
-                key, group_after - len(members) - 1, now
-            ):
-                return []
-            more = self.bench.store.write(
-                lambda db: outbox.claim_group(db, key, now, ALERT_LEASE, 200)
-            )
-            members.extend(more)
-            events.update(self.bench.events_of(more))
-            found = []
-            for one in list(members):
-                other = self.bench.context(one, events.get(one.event_id or ""), now)
-                if self.bench.condition(other, one) is False:
-                    members.remove(one)
-                    self._record(one, [], other, _unmet(one), "")
-                else:
-                    found.append({"ctx": other})
-            return found
-
-        ctx.book.take = take  # type: ignore[attr-defined]
 
     def _record(
         self,
@@ -304,7 +276,8 @@ class Worker:
                     raise
                 # What it left cannot be kept as it is: only that, with its reason.
                 log.warning("outcome not kept", error=type(error).__name__)
-                instead = not_kept(error, job, now)
+                gone = finish.unsure or _handed(ctx)
+                instead = replace(not_kept(error, job, now), unsure=gone)
                 return self._record(job, members, None, instead, "")
         log.error("outcome not kept: it is looked at again when its lease ends")
 
@@ -314,18 +287,17 @@ def _known(action: Any) -> set[str]:
     return set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) - {"ctx"}
 
 
-def _unmet(job: Job) -> Finish:
-    return Finish("skipped", f"the condition does not hold: {job.condition}")
-
-
 def _with_what_was_seen(finish: Finish, ctx: Context) -> Finish:
-    return Finish(
-        finish.state,
-        finish.reason,
-        finish.outcome,
-        finish.run_at,
-        ctx.client_id,
-        ctx.group_key,
-        ctx.seen,
-        finish.forget_attempt,
+    over = finish.state in ("done", "skipped", "rehearsed")
+    return replace(
+        finish,
+        client_id=ctx.client_id,
+        group_key=ctx.group_key,
+        seen=ctx.seen,
+        unsure=not over and _handed(ctx),
     )
+
+
+def _handed(ctx: Context) -> bool:
+    """Tell whether the action handed something over that may have left."""
+    return bool(getattr(ctx.post, "handed", False))

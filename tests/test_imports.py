@@ -104,6 +104,7 @@ LAYERS = [
             "posting",
             "watching",
             "sending",
+            "sharing",
             "callbacks",
             "upkeep",
             "upgrading",

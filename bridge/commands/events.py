@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from bridge import settings as environment
 from bridge.commands.outcomes import describe_message, tell_message
-from bridge.commands.reasons import did, last_word, summary
+from bridge.commands.reasons import became_of, summary, told_of
 from bridge.commands.shared import instant, shorten, show, sure, table, who
 from bridge.errors import StoreUnusable
 from bridge.events import Body, Event, subject
@@ -75,7 +75,8 @@ def events_command() -> None:
 #: What an event may be in, and a job of it.
 STATES = (
     *("new", "matched", "no rule", "decided"),
-    *("waiting", "running", "parked", "rehearsed", "done", "skipped", "withdrawn"),
+    *("waiting", "joined", "running", "parked"),
+    *("rehearsed", "done", "skipped", "withdrawn"),
 )
 _status = click.option(
     "--status",
@@ -116,7 +117,7 @@ def list_(
 
 
 def _brief(row: Any, jobs: list[Any], sent: list[Any]) -> dict[str, Any]:
-    state, reason = summary(row, jobs, {one.job_key: last_word(one) for one in sent})
+    state, reason = summary(row, jobs, became_of(jobs, sent))
     return {
         "id": row.id,
         "hookpoint": row.hookpoint,
@@ -154,7 +155,7 @@ def describe(store: Store, id: str) -> dict[str, Any] | None:
         tries = reports.attempts_of(db, [job.key for job in jobs])
         sent = told.messages_for(db, [id])[id]
         states, settled = told.states_of(db, sent), told.settled(db, sent)
-    became = {one.job_key: last_word(one) for one in sent}
+    became = became_of(jobs, sent)
     state, reason = summary(row, jobs, became)
     return {
         "id": row.id,
@@ -181,7 +182,7 @@ def _job(job: Any, tries: list[Any], became: dict[str, str]) -> dict[str, Any]:
         "rule": job.rule,
         "action": job.action,
         "state": job.state,
-        "reason": job.reason or did(job, became),
+        "reason": told_of(job, became),
         "when": job.condition,
         "attempts": job.attempts,
         "next_at": job.run_at if job.state in ("waiting", "running") else None,

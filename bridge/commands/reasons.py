@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bridge.hooks.records import root_of
+
 #: States of jobs, the one that asks most for a look first.
-_WORST = ("parked", "running", "waiting", "rehearsed", "done", "skipped", "withdrawn")
+_WORST = (
+    *("parked", "running", "waiting", "joined"),
+    *("rehearsed", "done", "skipped", "withdrawn"),
+)
 #: What the worker notes where a rule's `when` is not so.
 _UNMET = "the condition does not hold: "
 #: Jobs by which staff are told of another job: their key holds this.
@@ -38,8 +43,28 @@ def summary(row: Any, jobs: Sequence[Any], sent: Said | None = None) -> tuple[st
         said = next((job for job in there if _undone(job)), said)
     if state == "waiting" and not said.reason:
         return state, _and(_planned(there), did(said), *_unsent(there))
-    told = said.reason or did(said, became)
+    told = told_of(said, became)
     return state, _and(told, *(_unsent(there) if state == "done" else ()))
+
+
+def became_of(jobs: Sequence[Any], sent: Sequence[Any]) -> dict[str, str]:
+    """Return what a provider said last of the messages of jobs, by the jobs' keys.
+
+    Of alerts that share a message it is the same.
+    """
+    found = {one.job_key: last_word(one) for one in sent}
+    newest = {root_of(one.job_key): last_word(one) for one in sent}
+    for job in jobs:
+        if job.together not in (None, job.key) and job.together in newest:
+            found[job.key] = newest[job.together]
+    return found
+
+
+def told_of(job: Any, became: Said) -> str:
+    """Return why a job came to what it did, or what it did."""
+    if job.reason and job.state == "done" and job.together and job.key in became:
+        return f"{job.reason}: {became[job.key]}"
+    return job.reason or did(job, became)
 
 
 def _meant(jobs: Sequence[Any]) -> list[Any]:

@@ -7,6 +7,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
+#: What the key of a message that is sent anew adds to that of the first, and what the
+#: key of its second way adds.
+AGAIN, FALLBACK = "/again:", "/fallback"
+
+
+def root_of(key: str) -> str:
+    """Return the key of the job that sent a message first."""
+    return key.removesuffix(FALLBACK).partition(AGAIN)[0]
+
 
 @dataclass(frozen=True)
 class Sent:

@@ -10,14 +10,14 @@ from marshmallow import fields, validate
 from bridge.billing.model import Client
 from bridge.errors import ErrorClass, SendError, Skipped
 from bridge.hooks import Outcome, action
+from bridge.hooks.composing import compose
 from bridge.hooks.context import Context, quiet_until
+from bridge.hooks.records import AGAIN
 from bridge.hooks.write_by_panel import WAYS, write_instead
 from bridge.whatsapp.phones import explain, normalise
 
 #: Hookpoints that tell of a changed password; two of them may tell of one change.
 PASSWORDS = ("UserChangePassword", "ClientChangePassword")
-#: A grouped message lists this many at most.
-_LISTED = 20
 
 
 @action(
@@ -58,13 +58,8 @@ def send_alert(
     alerts = ctx.policies.alerts
     if not urgent:
         _wait_for_the_morning(ctx)
-    more = [] if urgent else _others(ctx, alerts.group_after)
-    language = ctx.facts.language
-    if more:
-        text = _several(ctx, language, message, more)
-    else:
-        uses = ctx.post.uses(message)
-        text = ctx.post.render(message, language, ctx.facts.variables(uses, language))
+    more = [] if urgent else ctx.book.take_group(alerts.group_after)
+    text = compose(ctx, ctx.facts.language, message, more)
     if text.category == "marketing" and ctx.book.person(number).no_marketing:
         raise Skipped(f"client {client.id} stopped marketing in WhatsApp itself")
     try:
@@ -132,38 +127,10 @@ def _wait_for_the_morning(ctx: Context) -> None:
     alerts = ctx.policies.alerts
     until = quiet_until(ctx.now, ctx.zone, alerts.quiet_from, alerts.quiet_to)
     if until is not None and alerts.quiet_to is not None:
-        ctx.group_key = f"{ctx.rule}/client:{ctx.client_id}"
+        if AGAIN not in ctx.key:  # what is sent anew stays as it is
+            ctx.group_key = f"{ctx.rule}/client:{ctx.client_id}"
         hour = alerts.quiet_to.strftime("%H:%M")
         if ctx.preview:
             ctx.seen["waits_until"] = hour
             return
         raise ctx.not_now(f"quiet hours: waits until {hour}", until.astimezone(UTC))
-
-
-def _others(ctx: Context, group_after: int) -> list[dict[str, Any]]:
-    """Take along the alerts of this rule that wait for this client too."""
-    if not ctx.group_key:
-        return []
-    return ctx.book.take_group(group_after)
-
-
-def _several(
-    ctx: Context, language: str, message: str, more: list[dict[str, Any]]
-) -> Any:
-    lines = [_line(ctx, language, message)]
-    for other in more[: _LISTED - 1]:
-        lines.append(_line(other["ctx"], language, message))
-    if len(more) >= _LISTED:
-        lines.append("…")
-    listed = "\n".join(f"• {line}" for line in lines)
-    variables = ctx.facts.variables(ctx.post.uses("several") - {"result"}, language)
-    given = {"count": len(more) + 1, "list": listed}
-    return ctx.post.render("several", language, variables | {"result": given})
-
-
-def _line(ctx: Context, language: str, message: str) -> str:
-    """Return one alert of several, cut to its first sentence or two."""
-    uses = ctx.post.uses(message)
-    text = ctx.post.render(message, language, ctx.facts.variables(uses, language)).text
-    line = " ".join(str(text).split())
-    return line if len(line) <= 160 else line[:157].rstrip() + "…"

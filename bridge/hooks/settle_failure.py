@@ -9,7 +9,7 @@ from marshmallow import fields
 from bridge.errors import ErrorClass, Later, Parked, Skipped
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context
-from bridge.hooks.records import Sent
+from bridge.hooks.records import AGAIN, Sent
 from bridge.hooks.write_by_panel import write_instead
 
 #: The state may come before our own record of the message: look again for so long.
@@ -85,7 +85,7 @@ def _send_anew(ctx: Context, sent: Sent, at: datetime) -> None:
     parameters |= {"client_id": sent.client_id, "again": sent.again + 1}
     ctx.later(
         "send_alert",
-        key=f"{sent.root}/again:{sent.again + 1}",
+        key=f"{sent.root}{AGAIN}{sent.again + 1}",
         at=at,
         urgent=bool(sent.parameters.get("urgent")),
         event_id=sent.event_id,
@@ -108,7 +108,7 @@ def _other_way(ctx: Context, sent: Sent, why: str) -> Outcome:
         ctx,
         sent.root,
         str(way),
-        sent.name,
+        str(sent.parameters.get("message") or sent.name),
         sent.client_id,
         event_id=sent.event_id,
         **parameters,

@@ -8,7 +8,9 @@ from marshmallow import fields, validate
 
 from bridge.errors import Skipped
 from bridge.hooks import Outcome, action
+from bridge.hooks.composing import compose
 from bridge.hooks.context import Context
+from bridge.hooks.records import FALLBACK
 
 WAYS = ("email", "ticket")
 
@@ -21,6 +23,8 @@ WAYS = ("email", "ticket")
 def write_by_panel(ctx: Context, *, message: str, way: str) -> Outcome:
     """Send an alert's text by the panel's e-mail, or as a ticket the client sees.
 
+    Alerts that were one message stay one.
+
     The owner is read from the panel anew. An e-mail may come twice after a lost
     answer, as an alert may.
     """
@@ -29,8 +33,8 @@ def write_by_panel(ctx: Context, *, message: str, way: str) -> Outcome:
     if client.closed:
         raise Skipped(f"client {client.id} is closed: nobody is written to")
     language = ctx.facts.language
-    uses = ctx.post.uses(message)
-    text = ctx.post.render(message, language, ctx.facts.variables(uses, language))
+    more = ctx.book.take_group(ctx.policies.alerts.group_after)
+    text = compose(ctx, language, message, more)
     whole = (
         text.text if text.button is None else f"{text.text}\n\n{': '.join(text.button)}"
     )
@@ -59,7 +63,7 @@ def write_instead(
     """Have an alert go the second way, once, together with the outcome."""
     ctx.later(
         "write_by_panel",
-        key=f"{key}/fallback",
+        key=f"{key}{FALLBACK}",
         event_id=event_id,
         message=message,
         way=way,

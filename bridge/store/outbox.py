@@ -54,11 +54,21 @@ class Job:
     due_at: datetime
     created_at: datetime
     deaths: int = 0
+    unsure: int = 0
+    together: str | None = None
+
+    @property
+    def maybe_sent(self) -> int:
+        """How many attempts before this one may have sent a message."""
+        return max(self.unsure, 1 if self.deaths else 0)
 
 
 @dataclass(frozen=True)
 class Finish:
-    """What a job came to. With *run_at* it is not over: it waits until then."""
+    """What a job came to. With *run_at* it is not over: it waits until then.
+
+    *unsure*: a message may have left of which nobody knows.
+    """
 
     state: str
     reason: str | None = None
@@ -68,6 +78,7 @@ class Finish:
     group_key: str | None = None
     seen: dict[str, Any] = field(default_factory=dict)
     forget_attempt: bool = False
+    unsure: bool = False
 
 
 _JOB = tuple(jobs.c[name] for name in Job.__dataclass_fields__)
@@ -115,7 +126,10 @@ _TAKE = (
     )
     .returning(*_JOB)
 )
-_CHANGED = ("state", "reason", "outcome", "run_at", "finished_at", "attempts")
+_CHANGED = (
+    *("state", "reason", "outcome", "run_at", "finished_at", "attempts"),
+    "unsure",
+)
 _FINISH = (
     sa.update(jobs)
     .where(
@@ -269,6 +283,8 @@ def claim_group(
     query = sa.select(jobs.c.key).where(
         among(jobs.c.state, "waiting"),
         jobs.c.group_key == group_key,
+        jobs.c.together.is_(None),
+        jobs.c.unsure == 0,
         jobs.c.run_at <= now,
     )
     query = query.order_by(jobs.c.due_at, jobs.c.key).limit(limit)
@@ -312,6 +328,7 @@ def _finished(job: Job, result: Finish, now: datetime) -> dict[str, Any]:
         "new_run_at": result.run_at if waits else job.due_at,
         "new_finished_at": None if waits else now,
         "new_attempts": job.attempts - (1 if result.forget_attempt else 0),
+        "new_unsure": job.maybe_sent + (1 if result.unsure else 0),
         "new_client_id": result.client_id,
         "new_group_key": result.group_key,
     }
@@ -339,6 +356,18 @@ def held_until(db: sa.Connection, job: Job) -> datetime | None:
         jobs.c.key == job.key, jobs.c.epoch == job.epoch, jobs.c.state == "running"
     )
     return db.execute(query).scalar()
+
+
+def note_repeat(db: sa.Connection, job: Job) -> bool:
+    """Note before a message goes once more; false when the claim is lost.
+
+    What is on disk already counts, however often the process ends.
+    """
+    mine = sa.and_(
+        jobs.c.key == job.key, jobs.c.epoch == job.epoch, jobs.c.state == "running"
+    )
+    change = sa.update(jobs).where(mine).values(unsure=job.maybe_sent + 1)
+    return bool(db.execute(change).rowcount == 1)
 
 
 def extend(db: sa.Connection, job: Job, until: datetime) -> bool:
@@ -379,7 +408,10 @@ def again(
     change = sa.update(jobs).where(jobs.c.state == "parked")
     if keys is not None:
         change = change.where(jobs.c.key.in_(keys))
-    values = {"state": "waiting", "run_at": now, "attempts": 0, "finished_at": None}
+    values: dict[str, Any] = {"state": "waiting", "run_at": now, "attempts": 0}
+    # Whoever says so knows that it may have arrived: it may go once more.
+    once = sa.case((jobs.c.unsure > 1, 1), else_=jobs.c.unsure)
+    values |= {"finished_at": None, "unsure": once, "together": None}
     return int(db.execute(change.values(values)).rowcount)
 
 

@@ -48,6 +48,8 @@ def group_size(db: sa.Connection, group_key: str, now: datetime) -> int:
     query = sa.select(sa.func.count()).where(
         among(jobs.c.state, "waiting"),
         jobs.c.group_key == group_key,
+        jobs.c.together.is_(None),
+        jobs.c.unsure == 0,
         jobs.c.run_at <= now,
     )
     return int(db.execute(query).scalar_one())
@@ -175,7 +177,7 @@ def prune(db: sa.Connection, before: datetime, limit: int = 1000) -> int:
     """
     open_job = sa.exists().where(
         jobs.c.event_id == events.c.id,
-        jobs.c.state.in_(("waiting", "running", "parked")),
+        jobs.c.state.in_(("waiting", "joined", "running", "parked")),
     )
     ids = (
         sa.select(events.c.id)

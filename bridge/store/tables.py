@@ -128,9 +128,11 @@ sa.Index("events_user", events.c.user_id, events.c.occurred_at)
 sa.Index("events_received", events.c.received_at)
 
 #: One action to run, once, under a key that never changes. *state*: waiting,
-#: running, done, skipped, parked, rehearsed, withdrawn. *run_at* is when it is
+#: joined, running, done, skipped, parked, rehearsed, withdrawn. *run_at* is when it is
 #: due or, while it runs, when its lease ends. *epoch* fences a late writer.
-#: *deaths* counts the claims in a row that nobody finished.
+#: *deaths* counts the claims in a row that nobody finished, *unsure* the attempts of
+#: which nobody knows whether a message left: no later attempt makes it less.
+#: *together* is the key of the job in whose message it goes; that one has its own.
 jobs = sa.Table(
     "jobs",
     metadata,
@@ -149,8 +151,10 @@ jobs = sa.Table(
     sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("deaths", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("unsure", sa.Integer, nullable=False, server_default="0"),
     sa.Column("client_id", sa.BigInteger),
     sa.Column("group_key", sa.Text),
+    sa.Column("together", sa.Text),
     sa.Column("outcome", Document),
     sa.Column("reason", sa.Text),
     sa.Column("created_at", Instant, nullable=False),
@@ -168,6 +172,10 @@ sa.Index(
 _grouped = sa.and_(jobs.c.state == "waiting", jobs.c.group_key.is_not(None))
 sa.Index(
     "jobs_group", jobs.c.group_key, sqlite_where=_grouped, postgresql_where=_grouped
+)
+_joined = jobs.c.together.is_not(None)
+sa.Index(
+    "jobs_together", jobs.c.together, sqlite_where=_joined, postgresql_where=_joined
 )
 sa.Index("jobs_event", jobs.c.event_id)
 _parked = jobs.c.state == "parked"
@@ -211,7 +219,8 @@ messages = sa.Table(
 )
 
 #: What a provider's webhooks said of messages, each state once; one that comes
-#: before our own answer is kept here until the message is known.
+#: before our own answer is kept here until the message is known. *to* is the number
+#: that the provider says it is about, empty where it does not tell.
 receipts = sa.Table(
     "receipts",
     metadata,
@@ -225,6 +234,7 @@ receipts = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("code", sa.Text, nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("to", sa.Text),
     sa.UniqueConstraint("provider", "provider_id", "state"),
     sqlite_autoincrement=True,
 )

@@ -33,6 +33,7 @@ class Told:
     kind: str = ""
     code: str = ""
     detail: str = ""
+    to: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,10 @@ def catch_up(db: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     keys = [row["key"] for row in rows]
     early = db.execute(_EARLY, {"ids": ids, "keys": keys})
     found = [
-        Told(r.provider, r.provider_id, r.tag, r.state, r.at, r.kind, r.code, r.detail)
+        Told(
+            *(r.provider, r.provider_id, r.tag, r.state, r.at),
+            *(r.kind, r.code, r.detail, r.to or ""),
+        )
         for r in early
     ]
     if found:

@@ -9,13 +9,33 @@ import sqlalchemy as sa
 
 from bridge.store.tables import jobs, messages, receipts
 
+#: A message is sent anew so often, at most.
+_ANEW = 9
+
 
 def messages_for(db: sa.Connection, event_ids: Sequence[str]) -> dict[str, list[Any]]:
     """Return what was sent for each of some events, oldest first."""
     found: dict[str, list[Any]] = {id: [] for id in event_ids}
-    query = sa.select(messages).where(messages.c.event_id.in_(event_ids))
+    shared = _shared(db, event_ids)
+    query = sa.select(messages).where(
+        sa.or_(messages.c.event_id.in_(event_ids), messages.c.job_key.in_(list(shared)))
+    )
     for row in db.execute(query.order_by(messages.c.created_at, messages.c.key)):
-        found[row.event_id].append(row)
+        for id in {row.event_id, *shared.get(row.job_key, ())} & set(found):
+            found[id].append(row)
+    return found
+
+
+def _shared(db: sa.Connection, event_ids: Sequence[str]) -> dict[str, set[str]]:
+    """Return the jobs whose message tells of other events too, with those events."""
+    query = sa.select(jobs.c.event_id, jobs.c.together).where(
+        jobs.c.event_id.in_(event_ids), jobs.c.together.is_not(None)
+    )
+    found: dict[str, set[str]] = {}
+    for id, leader in db.execute(query):
+        anew = (f"{leader}/again:{number}" for number in range(1, _ANEW + 1))
+        for key in (leader, *anew):
+            found.setdefault(key, set()).add(id)
     return found
 
 

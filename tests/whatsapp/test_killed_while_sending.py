@@ -49,6 +49,8 @@ class Scene:
     url: str
     secret: str
     states: bool
+    #: How many processes in a row are killed at the same point.
+    kills: int = 1
 
     def __post_init__(self) -> None:
         self.clock = Clock(MORNING)
@@ -58,7 +60,7 @@ class Scene:
         if not self.states:
             self.cloud.states = ()
         self.outbox = Outbox(self.world, _nobody, self.secret, instance="k")
-        self.killed = False
+        self.killed = 0
 
     def play(self, end_at: int) -> Scene:
         """Send while the child is killed at its n-th point, then let it finish."""
@@ -78,10 +80,10 @@ class Scene:
                 },
             }
             self._begin(end_at)
-            for _ in range(8):
+            for _ in range(8 + 2 * self.kills):
                 if not self._turn():
-                    self.killed = True
-                    self._begin(0)
+                    self.killed += 1
+                    self._begin(end_at if self.killed < self.kills else 0)
                 self.clock.advance(timedelta(minutes=11))
             self.child.say(stop=True)
             self.child.hear()
@@ -90,8 +92,9 @@ class Scene:
     def _begin(self, end_at: int) -> None:
         self.child.say(**self.start, end_at=end_at, now=self._now())
         if "killed" in self.child.hear():
-            self.killed = True
-            self._begin(0)
+            self.killed += 1
+            self.clock.advance(timedelta(minutes=11))
+            self._begin(end_at if self.killed < self.kills else 0)
 
     def _now(self) -> str:
         return self.clock.now().isoformat()
@@ -141,9 +144,9 @@ def _nobody(*_: Any) -> Any:
 def play(child: Child, database_url: str, secret: str) -> Callable[..., Scene]:
     """Return a function that plays the scene once, with the window open."""
 
-    def tell(end_at: int, *, states: bool = True) -> Scene:
+    def tell(end_at: int, *, states: bool = True, kills: int = 1) -> Scene:
         empty(database_url)
-        scene = Scene(child, database_url, secret, states)
+        scene = Scene(child, database_url, secret, states, kills)
         store = Store(database_url, readers=1)
         for client in scene.world.clients.values():
             number = "+" + client.phonenumber.replace(".", "").lstrip("+")
@@ -184,3 +187,26 @@ def test_killed_at_each_step_of_a_send(
 
     assert kills > 5
     assert states or twice or not FULL
+
+
+@pytest.mark.parametrize("states", [True, False])
+def test_killed_again_and_again_at_the_same_step(
+    play: Callable[..., Scene], database_url: str, states: bool
+) -> None:
+    point, kills = 2, 0
+    while True:
+        scene = play(point, states=states, kills=4)
+        counts = sent_to(scene)
+        left = [
+            (row.key, row.state, row.reason)
+            for row in rows(database_url, tables.jobs)
+            if row.state not in ("done", "skipped", "parked")
+        ]
+        assert left == [], point
+        assert max(counts.values(), default=0) <= (1 if states else 2), point
+        kills = max(kills, scene.killed)
+        if not scene.killed:
+            break
+        point += 2 * STEP
+
+    assert kills == 4

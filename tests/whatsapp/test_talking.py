@@ -3,112 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from conftest import CONFIG, Kit
 from looking import job, rows, staff_lines
 
-from bridge import upkeep, wiring
+from bridge import upkeep
 from bridge.demo.panel_example import ANA, BRUNO
-from bridge.demo.whatsapp.cloud import CloudStub
-from bridge.demo.whatsapp.server import StubServer
-from bridge.settings import Secret, Settings
 from bridge.store import book, tables, talk
-from bridge.templateform import numbered
-from bridge.textfiles import read_all
-from bridge.transport import Transport
-from bridge.whatsapp.phones import normalise
-from tests.whatsapp.providers import GIVEN, PUBLIC
-
-
-@dataclass
-class Talk(Kit):
-    """A kit whose messages go to a simulated Cloud API."""
-
-    cloud: CloudStub
-
-    def number(self, client: int) -> str:
-        """Return a client's telephone as the bridge writes it."""
-        found = self.world.clients[client]
-        number = normalise(found.phonenumber, found.country)
-        assert number is not None
-        return number
-
-    def tell(self, **how: Any) -> list[int]:
-        """Post what the provider has to say; return the answers' statuses."""
-        client = self.client()
-        return [
-            client.post(
-                "/whatsapp/cloud", data=hook.body, headers=dict(hook.headers)
-            ).status_code
-            for hook in self.cloud.take(**how)
-        ]
-
-    def writes(self, client: int, text: str, **more: Any) -> None:
-        """A client writes, and what is due runs."""
-        self.cloud.write(self.number(client), text, **more)
-        assert set(self.tell()) == {200}
-        self.work()
-
-    def messages(self) -> list[Any]:
-        """Return what stands in the book of messages."""
-        found = rows(self.bridge.store, tables.messages)
-        return sorted(found, key=lambda row: row.created_at)
-
-    @property
-    def texts(self) -> list[str]:
-        """The names of the templates or texts that went out."""
-        return [row.name for row in self.messages()]
-
-
-@pytest.fixture
-def wired(
-    kit: Kit, bridge_for: Callable[..., wiring.Bridge]
-) -> Iterator[Callable[..., Talk]]:
-    cloud = CloudStub(kit.clock.now)
-    transport = Transport(pool=4, version="test")
-    with StubServer(cloud) as server:
-
-        def make(**more: Any) -> Talk:
-            given = {k: v.format(url=server.url) for k, v in GIVEN["cloud"].items()}
-            others = {key: Secret(text) for key, text in given.items()}
-            settings = Settings(
-                whatsapp_provider="cloud", public_url=PUBLIC, others=others
-            )
-            adapter = wiring.make_provider(settings, kit.clock.now, transport=transport)
-            bridge = bridge_for(provider=adapter, **more)
-            parts = {name: getattr(kit, name) for name in Kit.__dataclass_fields__}
-            outbox = type(kit.outbox)(kit.world, bridge.app(), kit.secret, instance="t")
-            return Talk(**parts | {"bridge": bridge, "outbox": outbox}, cloud=cloud)
-
-        yield make
-    transport.close()
-
-
-@pytest.fixture
-def talk_(wired: Callable[..., Talk]) -> Talk:
-    """Everybody wrote lately; the index of telephones is built."""
-    made = wired()
-    while upkeep.index_phones(made.bridge.bench):
-        pass
-    now = made.clock.now()
-    for client in made.world.clients.values():
-        number = normalise(client.phonenumber, client.country)
-        if number:
-            made.bridge.store.write(lambda db, n=number: talk.wrote(db, n, now))
-    return made
-
-
-def welcome(kit: Talk) -> Any:
-    """Something happens to Ana that she is told of at once."""
-    kit.world.change_password(ANA)
-    kit.work()
-    return kit.messages()[-1]
-
+from tests.whatsapp.talking import fail, the_template, welcome
 
 # --- Out, and states ---
 
@@ -145,10 +48,6 @@ def test_outside_the_window_it_goes_as_the_approved_template(wired):
     assert sent.form == "template password_changed (es)"
     assert kit.cloud.taken[-1].template == "password_changed"
     assert kit.cloud.refused == []
-
-
-def the_template(kit: Talk, name: str) -> str:
-    return numbered(read_all(CONFIG / "messages").texts[name, "es"].parts)
 
 
 def test_without_a_template_staff_are_told_what_to_do(wired):
@@ -215,13 +114,6 @@ def test_unsure_twice_is_for_staff(talk_):
 
 
 # --- A failed state ---
-
-
-def fail(kit: Talk, code: int) -> None:
-    kit.tell()
-    kit.cloud.tell(kit.cloud.taken[-1], "failed", code)
-    assert kit.tell() == [200]
-    kit.work()
 
 
 AFTERWARDS = [

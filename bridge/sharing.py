@@ -1,0 +1,105 @@
+"""Alerts of one rule to one client that go out as one message, and stay one.
+
+Which they are is on disk before the message leaves: whatever becomes of it, it is
+repeated, settled and told of as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from bridge.errors import Skipped
+from bridge.events import Event
+from bridge.hooks.context import Context
+from bridge.hooks.records import AGAIN, FALLBACK, root_of
+from bridge.preparing import ALERT_LEASE, Bench
+from bridge.retries import unmet
+from bridge.store import groups, outbox
+from bridge.store.outbox import Finish, Job
+
+#: Most alerts that become one message.
+_MOST = 200
+Record = Callable[[Job, list[Job], Context | None, Finish, str], None]
+
+
+@dataclass
+class Sharing:
+    """What may go along with one job. *members* were claimed with it; more are added.
+
+    *record* keeps what one of them came to that does not go along.
+    """
+
+    bench: Bench
+    job: Job
+    members: list[Job]
+    events: dict[str, Event]
+    now: datetime
+    record: Record
+
+    def offer(self, ctx: Context) -> None:
+        """Let the action take the others along, where there may be any."""
+        job = self.job
+        if job.together or AGAIN in job.key or job.key.endswith(FALLBACK):
+            ctx.book.take = self._again  # type: ignore[attr-defined]
+        elif job.group_key and not job.maybe_sent:
+            ctx.book.take = self._take  # type: ignore[attr-defined]
+
+    def _again(self, _group_after: int) -> list[dict[str, Any]]:
+        """Return those of a message that was put together before."""
+        with self.bench.store.read() as db:
+            others = groups.others(db, root_of(self.job.key))
+        self.events.update(self.bench.events_of(others))
+        if self.job.key != root_of(self.job.key) or self.job.maybe_sent:
+            return [{"ctx": self._context(one)} for one in others]
+        found = []
+        for one in others:
+            ctx = self._context(one)
+            if self.bench.condition(ctx, one) is False:
+                why = unmet(one).reason or ""
+                out = partial(groups.leave, key=one.key, reason=why, now=self.now)
+                self.bench.store.write(out)
+            else:
+                found.append({"ctx": ctx})
+        return found
+
+    def _take(self, group_after: int) -> list[dict[str, Any]]:
+        """Claim what waits with it, and write down that they share a message."""
+        key = self.job.group_key or ""
+        here = len(self.members) + 1
+        if here <= group_after and not self.bench.more_than(
+            key, group_after - here, self.now
+        ):
+            return []
+        more = self.bench.store.write(
+            lambda db: outbox.claim_group(db, key, self.now, ALERT_LEASE, _MOST)
+        )
+        self.members.extend(more)
+        self.events.update(self.bench.events_of(more))
+        going: dict[str, Context] = {}
+        for one in list(self.members):
+            ctx = self._context(one)
+            if self.bench.condition(ctx, one) is False:
+                self.members.remove(one)
+                self.record(one, [], ctx, unmet(one), "")
+            else:
+                going[one.key] = ctx
+        return [{"ctx": going[key]} for key in self._join()]
+
+    def _join(self) -> list[str]:
+        if not self.members:
+            return []
+        keys = self.bench.store.write(
+            lambda db: groups.join(db, self.job, self.members)
+        )
+        if not keys:
+            raise Skipped("the claim was lost: another worker goes on")
+        self.members[:] = [one for one in self.members if one.key in keys]
+        return keys
+
+    def _context(self, one: Job) -> Context:
+        event = self.events.get(one.event_id or "")
+        return self.bench.context(one, event, self.now)

@@ -87,10 +87,10 @@ class Bench:
         """The circuit towards the provider."""
         return self.sending.circuit
 
-    def anything_due(self) -> bool:
+    def anything_due(self, acts_only: bool = False) -> bool:
         """Look, without writing, whether there is an event or job to take."""
         with self.store.read() as db:
-            return reports.anything_due(db, self.now())
+            return reports.anything_due(db, self.now(), acts_only)
 
     def more_than(self, group_key: str, count: int, now: datetime) -> bool:
         """Tell whether more than *count* alerts of a group wait and are due."""

@@ -7,7 +7,6 @@ not stop the others.
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +23,7 @@ from bridge.errors import (
 from bridge.events import Event
 from bridge.hooks import actions
 from bridge.hooks.context import Context
+from bridge.lanes import Group, Lanes
 from bridge.outcomes import Outcome, keep_each
 from bridge.preparing import ACTING_LEASE, Bench
 from bridge.retries import each_alone, not_kept, result_of, unforeseen
@@ -50,15 +50,15 @@ class Worker:
     threads: int = 32
     wake: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
-    _busy: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _pool: ThreadPoolExecutor | None = None
+    _lanes: Lanes | None = None
     _paused: bool = False
     _suspect: str = ""
 
     def run(self, poll: float = 0.5) -> None:
         """Work until `stop`: look for due jobs when woken and every *poll* seconds."""
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="act")
+        self._lanes = Lanes(
+            self.threads, lambda group: self._act(*group), self.wake.set
+        )
         try:
             while not self._stop.is_set():
                 self.wake.clear()
@@ -67,7 +67,7 @@ class Worker:
                 # What comes within one of these is claimed in one transaction.
                 self._stop.wait(_ROUND)
         finally:
-            self._pool.shutdown(wait=True)
+            self._give_back(self._lanes.close())
 
     def stop(self) -> None:
         """Take nothing more; what is in flight finishes."""
@@ -107,34 +107,29 @@ class Worker:
 
     def _round(self) -> bool:
         """Claim what threads are free for; true when there may be more."""
-        with self._lock:
-            free = 2 * self.threads - self._busy
-        if free <= 0:
+        assert self._lanes is not None
+        room = min(self._lanes.room(), 4 * _CLAIMED)
+        if not self._lanes.takes_acts:
             return False
         try:
-            if not self.bench.anything_due():
+            if not self.bench.anything_due(acts_only=room <= 0):
                 return False
-            jobs, events = self._take(min(free, 4 * _CLAIMED))
+            jobs, events = self._take(max(room, 0))
         except StoreUnavailable as error:
             log.warning("store unavailable", reason=str(error))
             return False
         for group in self._groups(jobs, events):
-            self._start(group)
+            self._lanes.start(group)
         return bool(jobs)
 
-    def _start(self, group: tuple[list[Job], dict[str, Event]]) -> None:
-        assert self._pool is not None
-        with self._lock:
-            self._busy += 1
-        self._pool.submit(self._act, *group).add_done_callback(self._ended)
-
-    def _ended(self, done: Future[Any]) -> None:
-        with self._lock:
-            self._busy -= 1
-        error = done.exception()
-        if error is not None:
-            log.error("a job was not recorded", error=type(error).__name__)
-        self.wake.set()
+    def _give_back(self, groups: list[Group]) -> None:
+        """Let what was claimed and not begun wait for whoever comes next."""
+        jobs = [job for members, _ in groups for job in members]
+        now = self.bench.now()
+        try:
+            self.bench.store.write(lambda db: outbox.put_off(db, jobs, now))
+        except StoreUnavailable as error:
+            log.warning("not given back: their leases end", reason=str(error))
 
     def _take(self, limit: int) -> tuple[list[Job], dict[str, Event]]:
         """Match new events and claim due jobs, in one transaction."""
@@ -176,9 +171,7 @@ class Worker:
         self._paused = behind
         return behind
 
-    def _groups(
-        self, jobs: list[Job], events: dict[str, Event]
-    ) -> list[tuple[list[Job], dict[str, Event]]]:
+    def _groups(self, jobs: list[Job], events: dict[str, Event]) -> list[Group]:
         """Put held alerts of one rule to one client together; others stay alone."""
         after = self.bench.map.current.policies.alerts.group_after
         held: dict[str, list[Job]] = {}
@@ -194,6 +187,9 @@ class Worker:
             else:
                 alone += [[job] for job in together]
         return [(group, events) for group in alone]
+
+    def _act_on(self, group: Group) -> None:
+        self._act(*group)
 
     def _act(self, jobs: list[Job], events: dict[str, Event]) -> Finish:
         """Run a job (or several alerts as one message) and record what came of it."""

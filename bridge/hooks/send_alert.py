@@ -21,6 +21,7 @@ _LISTED = 20
 
 
 @action(
+    sends=True,
     result=("to", "message", "state"),
     message=fields.String(required=True),
     urgent=fields.Boolean(load_default=False),

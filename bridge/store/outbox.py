@@ -328,6 +328,38 @@ def _attempt(job: Job, result: Finish, now: datetime) -> dict[str, Any]:
     }
 
 
+_PUT_OFF = (
+    sa.update(jobs)
+    .where(
+        jobs.c.key == sa.bindparam("my_key"),
+        jobs.c.epoch == sa.bindparam("my_epoch"),
+        jobs.c.state == "running",
+    )
+    .values(
+        state="waiting",
+        reason=sa.func.coalesce(_new(jobs.c.reason), jobs.c.reason),
+        run_at=_new(jobs.c.run_at),
+        attempts=jobs.c.attempts - 1,
+    )
+)
+
+
+def put_off(
+    db: sa.Connection, put_off: Sequence[Job], at: datetime, reason: str | None = None
+) -> None:
+    """Let claimed jobs that were not begun wait until *at*: it was none of their tries.
+
+    Those whose claim was lost stay as they are.
+    """
+    rows = [
+        {"my_key": job.key, "my_epoch": job.epoch, "new_reason": reason}
+        | {"new_run_at": at}
+        for job in put_off
+    ]
+    if rows:
+        db.execute(_PUT_OFF, rows)
+
+
 def get(db: sa.Connection, key: str) -> Any:
     """Return a job's row, None if there is none of that key."""
     return db.execute(sa.select(jobs).where(jobs.c.key == key)).first()

@@ -14,6 +14,7 @@ from itertools import count
 
 import structlog
 
+from bridge.errors import Later
 from bridge.events import Event
 from bridge.hooks import senders
 from bridge.store.outbox import Job
@@ -40,16 +41,27 @@ def writes(group: Group) -> bool:
 class Lanes:
     """Runs groups of jobs in *threads* threads; *ended* is called after each.
 
-    Messages run urgent ones first, then the oldest.
+    Messages run urgent ones first, then the oldest; one at a time while *slow* holds.
+    Before each *held* is asked: where it says why and until when, no message is begun,
+    and *put_off* gets all that wait.
     """
 
     def __init__(
-        self, threads: int, act: Callable[[Group], object], ended: Callable[[], None]
+        self,
+        threads: int,
+        act: Callable[[Group], object],
+        ended: Callable[[], None],
+        held: Callable[[Job], Later | None],
+        put_off: Callable[[list[Group], Later], None],
+        slow: Callable[[], bool],
     ) -> None:
         self._threads = max(threads, 2)  # one of them for what acts
         self._most = share(threads)
         self._act = act
         self._ended = ended
+        self._held = held
+        self._put_off = put_off
+        self._slow = slow
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="act")
         self._lock = threading.Lock()
         self._number = count()
@@ -80,7 +92,7 @@ class Lanes:
         with self._lock:
             place = (not job.urgent, job.due_at, next(self._number))
             heapq.heappush(self._line, (place, group))
-            if self._writing >= self._most:
+            if self._writing >= (1 if self._slow() else self._most):
                 return
             self._writing += 1
         self._pool.submit(self._write)
@@ -89,15 +101,35 @@ class Lanes:
         """Finish what is in flight; return the messages that were not begun."""
         with self._lock:
             self._closed = True
-            left = [group for _, group in sorted(self._line)]
-            self._line.clear()
+        left = self._all()
         self._pool.shutdown(wait=True)
         return left
 
     def _write(self) -> None:
         """Run messages until none waits."""
         while (group := self._next()) is not None:
-            self._run(group)
+            try:
+                held = self._held(group[0][0])
+            except Exception as error:
+                log.warning("not asked whether it may go", error=type(error).__name__)
+                held = None
+            if held is None:
+                self._run(group)
+            else:
+                self._hold([group, *self._all()], held)
+
+    def _hold(self, groups: list[Group], held: Later) -> None:
+        try:
+            self._put_off(groups, held)
+        except Exception as error:
+            log.warning("not put off: leases end", error=type(error).__name__)
+        self._ended()
+
+    def _all(self) -> list[Group]:
+        with self._lock:
+            found = [group for _, group in sorted(self._line)]
+            self._line.clear()
+        return found
 
     def _next(self) -> Group | None:
         with self._lock:

@@ -14,10 +14,11 @@ import structlog
 from bridge.billing.model import CancellationRequest
 from bridge.breaker import Breaker
 from bridge.consents import Consents
-from bridge.errors import Skipped
+from bridge.errors import Later, Skipped
 from bridge.events import Event
 from bridge.facts import Facts
 from bridge.hookmap import HookMap, LiveMap
+from bridge.hooks import senders
 from bridge.hooks.context import Context
 from bridge.hooks.transferring import transfer_fields
 from bridge.ledger import StoreBook
@@ -219,6 +220,12 @@ class Bench:
         variables = ctx.facts.variables(root for root, _ in expression.names)
         ctx.seen["condition"] = values_of(expression, variables)
         return expression.holds(variables)
+
+    def held(self, job: Job) -> Later | None:
+        """Return why a job cannot write to anybody now, and until when, if so."""
+        if self.dry_run or job.action not in senders():
+            return None
+        return self.sending.held(job.key)
 
     def deliver(self, message: Message, *, died: bool = False) -> Receipt:
         """Hand one message to the provider; dry runs send nothing."""

@@ -17,13 +17,14 @@ import structlog
 from bridge import dispatch
 from bridge.errors import (
     BridgeError,
+    Later,
     Parked,
     StoreUnavailable,
 )
 from bridge.events import Event
 from bridge.hooks import actions
 from bridge.hooks.context import Context
-from bridge.lanes import Group, Lanes
+from bridge.lanes import Group, Lanes, writes
 from bridge.outcomes import Outcome, keep_each
 from bridge.preparing import ACTING_LEASE, Bench
 from bridge.retries import each_alone, not_kept, result_of, unforeseen
@@ -57,7 +58,12 @@ class Worker:
     def run(self, poll: float = 0.5) -> None:
         """Work until `stop`: look for due jobs when woken and every *poll* seconds."""
         self._lanes = Lanes(
-            self.threads, lambda group: self._act(*group), self.wake.set
+            self.threads,
+            lambda group: self._act(*group),
+            self.wake.set,
+            self.bench.held,
+            self._put_off,
+            lambda: self.bench.sending.turns.slow,
         )
         try:
             while not self._stop.is_set():
@@ -67,7 +73,7 @@ class Worker:
                 # What comes within one of these is claimed in one transaction.
                 self._stop.wait(_ROUND)
         finally:
-            self._give_back(self._lanes.close())
+            self._put_off(self._lanes.close(), None)
 
     def stop(self) -> None:
         """Take nothing more; what is in flight finishes."""
@@ -84,9 +90,17 @@ class Worker:
             jobs, events = self._take(_CLAIMED)
             if not jobs:
                 return ran
+            waits: list[Group] = []
+            held: Later | None = None
             for group in self._groups(jobs, events):
-                self._act(*group)
+                if writes(group):
+                    held = held or self.bench.held(group[0][0])
+                if held is not None and writes(group):
+                    waits.append(group)
+                else:
+                    self._act(*group)
                 ran += len(group[0])
+            self._put_off(waits, held)
         return ran
 
     def run_one(self, key: str) -> Finish | None:
@@ -122,14 +136,16 @@ class Worker:
             self._lanes.start(group)
         return bool(jobs)
 
-    def _give_back(self, groups: list[Group]) -> None:
-        """Let what was claimed and not begun wait for whoever comes next."""
+    def _put_off(self, groups: list[Group], held: Later | None) -> None:
+        """Let what was claimed and not begun wait until it may be, or be claimed anew.
+
+        Nothing was read for it, and it was none of its tries.
+        """
         jobs = [job for members, _ in groups for job in members]
-        now = self.bench.now()
-        try:
-            self.bench.store.write(lambda db: outbox.put_off(db, jobs, now))
-        except StoreUnavailable as error:
-            log.warning("not given back: their leases end", reason=str(error))
+        at, why = (held.at, str(held)) if held else (self.bench.now(), None)
+        if jobs:
+            log.info("put off", count=len(jobs), reason=why)
+            self.bench.store.write(lambda db: outbox.put_off(db, jobs, at, why), 10.0)
 
     def _take(self, limit: int) -> tuple[list[Job], dict[str, Event]]:
         """Match new events and claim due jobs, in one transaction."""
@@ -188,14 +204,15 @@ class Worker:
                 alone += [[job] for job in together]
         return [(group, events) for group in alone]
 
-    def _act_on(self, group: Group) -> None:
-        self._act(*group)
-
     def _act(self, jobs: list[Job], events: dict[str, Event]) -> Finish:
         """Run a job (or several alerts as one message) and record what came of it."""
+        over = False
         try:
-            return self._run_and_record(jobs, events)
+            finish = self._run_and_record(jobs, events)
+            over = finish.run_at is None
+            return finish
         finally:
+            self.bench.sending.left(jobs[0].key, over=over)
             if self._suspect == jobs[0].key:
                 self._suspect = ""
 

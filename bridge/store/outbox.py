@@ -84,7 +84,7 @@ def _due(acts: bool, *more: sa.ColumnElement[bool]) -> sa.Select[Any]:
             jobs.c.run_at <= sa.bindparam("now", type_=jobs.c.run_at.type),
             *more,
         )
-        .order_by(jobs.c.run_at)
+        .order_by(jobs.c.run_at, jobs.c.due_at)  # many may wait for one moment
         .limit(sa.bindparam("most"))
     )
 
@@ -358,6 +358,19 @@ def put_off(
     ]
     if rows:
         db.execute(_PUT_OFF, rows)
+
+
+def wake(db: sa.Connection, reason: str, now: datetime) -> int:
+    """Let jobs run now that wait for a reason which begins so; return how many.
+
+    What waits no longer for the same moment runs in the order it was due in.
+    """
+    change = sa.update(jobs).where(
+        among(jobs.c.state, "waiting"),
+        jobs.c.run_at > now,
+        jobs.c.reason.startswith(reason, autoescape=True),
+    )
+    return int(db.execute(change.values(run_at=now)).rowcount)
 
 
 def get(db: sa.Connection, key: str) -> Any:

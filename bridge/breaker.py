@@ -61,6 +61,12 @@ class Breaker:
             self._until = now + self._rest
             return True
 
+    def release(self) -> None:
+        """Let the next call be the probe at once: the last one asked nothing."""
+        with self._lock:
+            if self._until is not None:
+                self._until = self._now()
+
     def refusal(self) -> CircuitOpen:
         """Return what to raise after a probe that failed."""
         until = self._until or self._now()

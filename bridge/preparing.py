@@ -15,10 +15,11 @@ import structlog
 from bridge.billing.model import CancellationRequest
 from bridge.breaker import Breaker
 from bridge.consents import Consents
-from bridge.errors import Skipped
+from bridge.errors import Later, Skipped
 from bridge.events import Event
 from bridge.facts import Facts
 from bridge.hookmap import HookMap, LiveMap
+from bridge.hooks import senders
 from bridge.hooks.context import Context
 from bridge.hooks.transferring import transfer_fields
 from bridge.ledger import StoreBook
@@ -89,10 +90,10 @@ class Bench:
         """The circuit towards the provider."""
         return self.sending.circuit
 
-    def anything_due(self) -> bool:
+    def anything_due(self, acts_only: bool = False) -> bool:
         """Look, without writing, whether there is an event or job to take."""
         with self.store.read() as db:
-            return reports.anything_due(db, self.now())
+            return reports.anything_due(db, self.now(), acts_only)
 
     def more_than(self, group_key: str, count: int, now: datetime) -> bool:
         """Tell whether more than *count* alerts of a group wait and are due."""
@@ -237,6 +238,12 @@ class Bench:
                 raise Skipped("the claim was lost: another worker goes on")
 
         return Before(job.maybe_sent, job.deaths > 0, note)
+
+    def held(self, job: Job) -> Later | None:
+        """Return why a job cannot write to anybody now, and until when, if so."""
+        if self.dry_run or job.action not in senders():
+            return None
+        return self.sending.held(job.key)
 
     def deliver(self, message: Message, *, before: Before | None = None) -> Receipt:
         """Hand one message to the provider; dry runs send nothing."""

@@ -81,8 +81,8 @@ def _after_the_provider(error: SendError, job: Job, now: datetime) -> Finish:
     if kind is ErrorClass.LATER:
         return Finish("retry", str(error), run_at=now + timedelta(hours=24))
     if kind is ErrorClass.PAIR:
-        wait = timedelta(seconds=4 ** min(job.attempts - 1, 3))
-        return Finish("retry", str(error), run_at=now + wait)
+        seconds = error.retry_after or 4 ** min(job.attempts - 1, 3)
+        return Finish("retry", str(error), run_at=now + timedelta(seconds=seconds))
     return again(str(error), job, now, error.retry_after, timedelta(0))
 
 

@@ -24,7 +24,8 @@ from bridge import upkeep
 from bridge.errors import BridgeError, RemoteError
 from bridge.preparing import Bench
 from bridge.reconcile import reconcile, terminate_job
-from bridge.store import book, handover, outbox, reports
+from bridge.store import book, handover, outbox, reports, turns
+from bridge.turns import REFUSED
 from bridge.worker import Worker
 
 log = structlog.get_logger("schedule")
@@ -175,6 +176,8 @@ class Schedule:
                 break
         now = self.bench.now()
         self.bench.store.write(lambda db: handover.prune(db, before, now), 30.0)
+        a_day_ago = now - timedelta(days=1)
+        self.bench.store.write(lambda db: turns.prune(db, REFUSED, a_day_ago), 30.0)
 
 
 def _failed(event: JobExecutionEvent) -> None:

@@ -7,8 +7,6 @@ wait longer goes back to the outbox with its time.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,12 +15,21 @@ from functools import partial
 import sqlalchemy as sa
 import structlog
 
-from bridge.breaker import Breaker
-from bridge.errors import ErrorClass, Later, Parked, Reason, RemoteError, SendError
+from bridge.breaker import Breaker, CircuitOpen
+from bridge.errors import (
+    ErrorClass,
+    Later,
+    Parked,
+    Reason,
+    RemoteError,
+    SendError,
+    StoreUnavailable,
+)
 from bridge.hooks.records import AGAIN
 from bridge.metrics import Metrics
 from bridge.store import Store, outbox, talk
 from bridge.store.outbox import NewJob
+from bridge.turns import Turns
 from bridge.whatsapp import Message, Provider, Receipt, State, TemplateState
 from bridge.whatsapp.templates import chosen
 
@@ -33,11 +40,8 @@ UNSURE_WAIT = timedelta(minutes=10)
 #: A message that may have left goes once more at most, where nothing settles it.
 _MAYBE_SENT = 2
 _ARRIVED = ("delivered", "read")
-#: One message to a person in so much time: Meta's pair limit of its Cloud API
-#: (https://developers.facebook.com/docs/whatsapp/cloud-api/overview#throughput).
-PAIR = timedelta(seconds=6)
-_PEOPLE = 20_000
-_SOON = 1.0
+#: How the reason begins of what waits because the provider takes no messages.
+HELD_BACK = "held back: "
 
 
 @dataclass(frozen=True)
@@ -64,18 +68,53 @@ class Sending:
     language: str = "es"
     slow_down: Callable[[], None] = lambda: None
     circuit: Breaker = field(init=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _written: OrderedDict[str, datetime] = field(default_factory=OrderedDict)
-    _kept: OrderedDict[str, datetime] = field(default_factory=OrderedDict)
-    _turn: datetime | None = None
+    turns: Turns = field(init=False)
+    _probe: str = ""
 
     def __post_init__(self) -> None:
         self.circuit = Breaker(self.provider.name, self.now)
+        self.turns = Turns(self.store, self.give, self.now)
 
     @property
     def provider(self) -> Provider:
         """The provider that messages are handed to."""
         return self.give()
+
+    def held(self, key: str) -> Later | None:
+        """Return why no message may go out now, and until when, if that is so.
+
+        It is asked before anything is read for a message (of the job *key*). After
+        an outage or halt the provider is asked whether it is well, and one message
+        goes first. Raises StoreUnavailable.
+        """
+        if (not_yet := self.turns.not_yet()) is not None:
+            return not_yet
+        try:
+            first = self.circuit.enter()
+        except CircuitOpen as error:
+            return Later(f"{HELD_BACK}{error.detail}", error.until)
+        if not first:
+            return None
+        found = self.provider.health()[:1]
+        if found and found[0].level == "error":
+            why = RemoteError(
+                self.provider.name, Reason.DENIED_CREDENTIALS, found[0].what
+            )
+            self.circuit.failed(why)
+            again = self.circuit.refusal()
+            return Later(f"{HELD_BACK}{again.detail}", again.until)
+        self._probe = key
+        return None
+
+    def left(self, key: str, *, over: bool) -> None:
+        """Hear that a job ended; *over*: it does not wait. Another may go first then.
+
+        Only what was to go first, and was not sent, matters here.
+        """
+        if self._probe == key:
+            self._probe = ""
+            if over:
+                self.circuit.release()
 
     def send(self, message: Message, before: Before | None = None) -> Receipt:
         """Hand one message to the provider and return what it said.
@@ -90,8 +129,10 @@ class Sending:
                 return settled
         self._may_repeat(before)
         message = self._formed(message)
-        self._enter()
-        self._wait_for_turn(message)
+        self._enter(message)
+        if self.provider.windowed:
+            self.turns.to(message.to)
+        self.turns.take()
         self.slow_down()
         if before.count:
             before.note()
@@ -99,14 +140,17 @@ class Sending:
             receipt = self._sent(message)
         except SendError as error:
             self._note(error)
+            if error.kind is ErrorClass.PAIR:
+                error.retry_after = self.turns.refused(message.to)
             if error.kind is ErrorClass.RETRY and self.circuit.open:
                 # It was the probe of an outage: that is not one of its own tries.
-                held = f"held back: {error.detail}"
+                held = f"{HELD_BACK}{error.detail}"
                 raise SendError(
                     error.provider, ErrorClass.HALT, held, code=error.code
                 ) from error
             raise
-        self.circuit.succeeded()
+        self._well()
+        self.turns.taken(message.to)
         state = receipt.states[-1].value if receipt.states else "accepted"
         self.metrics.messages.labels(self.provider.name, state).inc()
         return replace(receipt, detail=receipt.detail | {"form": form_of(message)})
@@ -180,63 +224,27 @@ class Sending:
             self.store.write(lambda db: talk.close_window(db, message.to))
             return self.provider.send(self._as_template(message))
 
-    def _enter(self) -> None:
+    def _enter(self, message: Message) -> None:
+        if self._probe == message.tag:
+            self._probe = ""
+            return
         try:
             self.circuit.enter()
         except RemoteError as error:
-            raise SendError(
-                self.provider.name, ErrorClass.HALT, f"held back: {error.detail}"
-            ) from error
+            held = f"{HELD_BACK}{error.detail}"
+            raise SendError(self.provider.name, ErrorClass.HALT, held) from error
 
-    def _wait_for_turn(self, message: Message) -> None:
-        """Raise Later before this person's, or the slow number's, next turn."""
+    def _well(self) -> None:
+        """Note that the provider took or judged a message: what was held back goes."""
+        was_open = self.circuit.open
+        self.circuit.succeeded()
+        if not was_open:
+            return
         now = self.now()
-        with self._lock:
-            if self.provider.windowed:
-                self._person(message, now)
-            if self.provider.per_second < _SOON:
-                self._number(message, now)
-
-    def _person(self, message: Message, now: datetime) -> None:
-        if self._comes(f"person/{message.tag}", now):
-            return
-        last = self._written.get(message.to)
-        if last is not None and now < last + PAIR:
-            # The next one to him takes the turn after that.
-            self._written[message.to] = last + PAIR
-            why = "one message to a person every 6 s"
-            raise self._later(f"person/{message.tag}", why, last + PAIR)
-        self._written[message.to] = now
-        self._written.move_to_end(message.to)
-        while len(self._written) > _PEOPLE:
-            self._written.popitem(last=False)
-
-    def _number(self, message: Message, now: datetime) -> None:
-        """A phone that sends one message in half a minute blocks no thread for it."""
-        if self._comes(f"number/{message.tag}", now):
-            return
-        apart = timedelta(seconds=1 / self.provider.per_second)
-        turn = self._turn or now
-        self._turn = max(turn, now) + apart
-        if turn > now:
-            why = f"this number sends one message in {apart.seconds} s"
-            raise self._later(f"number/{message.tag}", why, turn)
-
-    def _comes(self, name: str, now: datetime) -> bool:
-        """Tell whether a message comes back at the turn that was kept for it."""
-        turn = self._kept.get(name)
-        if turn is None:
-            return False
-        if turn > now:
-            raise Later("its turn is not yet", turn)
-        del self._kept[name]
-        return True
-
-    def _later(self, name: str, why: str, turn: datetime) -> Later:
-        self._kept[name] = turn
-        while len(self._kept) > _PEOPLE:
-            self._kept.popitem(last=False)
-        return Later(why, turn)
+        try:
+            self.store.write(lambda db: outbox.wake(db, HELD_BACK, now))
+        except StoreUnavailable as error:
+            log.warning("not woken: it goes at its time", reason=str(error))
 
     def _note(self, error: SendError) -> None:
         self.metrics.messages.labels(self.provider.name, error.kind.value).inc()
@@ -246,7 +254,7 @@ class Sending:
             self.circuit.failed(away)
             return
         if error.kind is not ErrorClass.HALT:
-            self.circuit.succeeded()
+            self._well()
             return
         first = not self.circuit.open
         locked = RemoteError(error.provider, Reason.DENIED_CREDENTIALS, error.detail)

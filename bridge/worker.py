@@ -7,7 +7,6 @@ not stop the others.
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from bridge import dispatch
 from bridge.errors import (
     BridgeError,
     ErrorClass,
+    Later,
     Parked,
     SendError,
     StoreUnavailable,
@@ -26,6 +26,7 @@ from bridge.errors import (
 from bridge.events import Event
 from bridge.hooks import actions
 from bridge.hooks.context import Context
+from bridge.lanes import Group, Lanes, writes
 from bridge.outcomes import Outcome, keep_each
 from bridge.preparing import ACTING_LEASE, ALERT_LEASE, Bench
 from bridge.retries import each_alone, not_kept, result_of, unforeseen, unmet
@@ -52,15 +53,20 @@ class Worker:
     threads: int = 32
     wake: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
-    _busy: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _pool: ThreadPoolExecutor | None = None
+    _lanes: Lanes | None = None
     _paused: bool = False
     _suspect: str = ""
 
     def run(self, poll: float = 0.5) -> None:
         """Work until `stop`: look for due jobs when woken and every *poll* seconds."""
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="act")
+        self._lanes = Lanes(
+            self.threads,
+            lambda group: self._act(*group),
+            self.wake.set,
+            self.bench.held,
+            self._put_off,
+            lambda: self.bench.sending.turns.slow,
+        )
         try:
             while not self._stop.is_set():
                 self.wake.clear()
@@ -69,7 +75,7 @@ class Worker:
                 # What comes within one of these is claimed in one transaction.
                 self._stop.wait(_ROUND)
         finally:
-            self._pool.shutdown(wait=True)
+            self._put_off(self._lanes.close(), None)
 
     def stop(self) -> None:
         """Take nothing more; what is in flight finishes."""
@@ -86,9 +92,17 @@ class Worker:
             jobs, events = self._take(_CLAIMED)
             if not jobs:
                 return ran
+            waits: list[Group] = []
+            held: Later | None = None
             for group in self._groups(jobs, events):
-                self._act(*group)
+                if writes(group):
+                    held = held or self.bench.held(group[0][0])
+                if held is not None and writes(group):
+                    waits.append(group)
+                else:
+                    self._act(*group)
                 ran += len(group[0])
+            self._put_off(waits, held)
         return ran
 
     def run_one(self, key: str) -> Finish | None:
@@ -109,34 +123,31 @@ class Worker:
 
     def _round(self) -> bool:
         """Claim what threads are free for; true when there may be more."""
-        with self._lock:
-            free = 2 * self.threads - self._busy
-        if free <= 0:
+        assert self._lanes is not None
+        room = min(self._lanes.room(), 4 * _CLAIMED)
+        if not self._lanes.takes_acts:
             return False
         try:
-            if not self.bench.anything_due():
+            if not self.bench.anything_due(acts_only=room <= 0):
                 return False
-            jobs, events = self._take(min(free, 4 * _CLAIMED))
+            jobs, events = self._take(max(room, 0))
         except StoreUnavailable as error:
             log.warning("store unavailable", reason=str(error))
             return False
         for group in self._groups(jobs, events):
-            self._start(group)
+            self._lanes.start(group)
         return bool(jobs)
 
-    def _start(self, group: tuple[list[Job], dict[str, Event]]) -> None:
-        assert self._pool is not None
-        with self._lock:
-            self._busy += 1
-        self._pool.submit(self._act, *group).add_done_callback(self._ended)
+    def _put_off(self, groups: list[Group], held: Later | None) -> None:
+        """Let what was claimed and not begun wait until it may be, or be claimed anew.
 
-    def _ended(self, done: Future[Any]) -> None:
-        with self._lock:
-            self._busy -= 1
-        error = done.exception()
-        if error is not None:
-            log.error("a job was not recorded", error=type(error).__name__)
-        self.wake.set()
+        Nothing was read for it, and it was none of its tries.
+        """
+        jobs = [job for members, _ in groups for job in members]
+        at, why = (held.at, str(held)) if held else (self.bench.now(), None)
+        if jobs:
+            log.info("put off", count=len(jobs), reason=why)
+            self.bench.store.write(lambda db: outbox.put_off(db, jobs, at, why), 10.0)
 
     def _take(self, limit: int) -> tuple[list[Job], dict[str, Event]]:
         """Match new events and claim due jobs, in one transaction."""
@@ -178,9 +189,7 @@ class Worker:
         self._paused = behind
         return behind
 
-    def _groups(
-        self, jobs: list[Job], events: dict[str, Event]
-    ) -> list[tuple[list[Job], dict[str, Event]]]:
+    def _groups(self, jobs: list[Job], events: dict[str, Event]) -> list[Group]:
         """Put held alerts of one rule to one client together; others stay alone."""
         after = self.bench.map.current.policies.alerts.group_after
         held: dict[str, list[Job]] = {}
@@ -199,9 +208,13 @@ class Worker:
 
     def _act(self, jobs: list[Job], events: dict[str, Event]) -> Finish:
         """Run a job (or several alerts as one message) and record what came of it."""
+        over = False
         try:
-            return self._run_and_record(jobs, events)
+            finish = self._run_and_record(jobs, events)
+            over = finish.run_at is None
+            return finish
         finally:
+            self.bench.sending.left(jobs[0].key, over=over)
             if self._suspect == jobs[0].key:
                 self._suspect = ""
 

@@ -26,6 +26,7 @@ class Registered:
     *parameters* are marshmallow fields by name, as the map may give them.
     *acts* marks what may never happen twice: its jobs are claimed one by one.
     *internal* ones are put in the outbox by other actions, never by a map.
+    *sends* marks what may write to somebody by WhatsApp.
     *result* names what a `then` step's text sees as `result`.
     """
 
@@ -36,6 +37,7 @@ class Registered:
     acts: bool = False
     internal: bool = False
     result: tuple[str, ...] = ()
+    sends: bool = False
 
 
 _actions: dict[str, Registered] = {}
@@ -46,6 +48,7 @@ def action(
     *,
     acts: bool = False,
     internal: bool = False,
+    sends: bool = False,
     result: tuple[str, ...] = (),
     **parameters: fields.Field[Any],
 ) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]:
@@ -53,7 +56,14 @@ def action(
 
     def register(run: Callable[..., Outcome]) -> Callable[..., Outcome]:
         _actions[run.__name__] = Registered(
-            run.__name__, run, parameters, _summary(run), acts, internal, result
+            run.__name__,
+            run,
+            parameters,
+            _summary(run),
+            acts,
+            internal,
+            result,
+            sends,
         )
         return run
 
@@ -88,6 +98,12 @@ def actions() -> dict[str, Registered]:
     """Return every action by name."""
     _load()
     return dict(sorted(_actions.items()))
+
+
+@cache
+def senders() -> frozenset[str]:
+    """Return the names of the actions that write to somebody by WhatsApp."""
+    return frozenset(name for name, one in actions().items() if one.sends)
 
 
 def decisions() -> dict[str, Registered]:

@@ -45,7 +45,7 @@ CANCEL = frozenset(
 _READ = 10
 
 
-@action(internal=True, result=("from", "route"))
+@action(internal=True, sends=True, result=("from", "route"))
 def answer_message(ctx: Context) -> Outcome:
     """Answer a WhatsApp message by its words; nothing that a client owns changes.
 

@@ -21,6 +21,7 @@ PASSWORDS = ("UserChangePassword", "ClientChangePassword")
 
 
 @action(
+    sends=True,
     result=("to", "message", "state"),
     message=fields.String(required=True),
     urgent=fields.Boolean(load_default=False),

@@ -95,7 +95,7 @@ def _due(acts: bool, *more: sa.ColumnElement[bool]) -> sa.Select[Any]:
             jobs.c.run_at <= sa.bindparam("now", type_=jobs.c.run_at.type),
             *more,
         )
-        .order_by(jobs.c.run_at)
+        .order_by(jobs.c.run_at, jobs.c.due_at)  # many may wait for one moment
         .limit(sa.bindparam("most"))
     )
 
@@ -343,6 +343,51 @@ def _attempt(job: Job, result: Finish, now: datetime) -> dict[str, Any]:
         "reason": result.reason,
         "seen": result.seen,
     }
+
+
+_PUT_OFF = (
+    sa.update(jobs)
+    .where(
+        jobs.c.key == sa.bindparam("my_key"),
+        jobs.c.epoch == sa.bindparam("my_epoch"),
+        jobs.c.state == "running",
+    )
+    .values(
+        state="waiting",
+        reason=sa.func.coalesce(_new(jobs.c.reason), jobs.c.reason),
+        run_at=_new(jobs.c.run_at),
+        attempts=jobs.c.attempts - 1,
+    )
+)
+
+
+def put_off(
+    db: sa.Connection, put_off: Sequence[Job], at: datetime, reason: str | None = None
+) -> None:
+    """Let claimed jobs that were not begun wait until *at*: it was none of their tries.
+
+    Those whose claim was lost stay as they are.
+    """
+    rows = [
+        {"my_key": job.key, "my_epoch": job.epoch, "new_reason": reason}
+        | {"new_run_at": at}
+        for job in put_off
+    ]
+    if rows:
+        db.execute(_PUT_OFF, rows)
+
+
+def wake(db: sa.Connection, reason: str, now: datetime) -> int:
+    """Let jobs run now that wait for a reason which begins so; return how many.
+
+    What waits no longer for the same moment runs in the order it was due in.
+    """
+    change = sa.update(jobs).where(
+        among(jobs.c.state, "waiting"),
+        jobs.c.run_at > now,
+        jobs.c.reason.startswith(reason, autoescape=True),
+    )
+    return int(db.execute(change.values(run_at=now)).rowcount)
 
 
 def get(db: sa.Connection, key: str) -> Any:

@@ -23,24 +23,28 @@ def _exists(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return sa.select(sa.literal(1)).where(sa.exists().where(*conditions))
 
 
-_ANYTHING_DUE = sa.union_all(
-    _exists(among(events.c.state, "new")),
-    *(
-        _exists(
-            jobs.c.acts == acts,
-            jobs.c.urgent == urgent,
-            among(jobs.c.state, "waiting", "running"),
-            jobs.c.run_at <= sa.bindparam("now", type_=jobs.c.run_at.type),
-        )
-        for acts in (True, False)
-        for urgent in (True, False)
-    ),
-).limit(1)
+def _anything_due(*kinds: bool) -> Any:
+    return sa.union_all(
+        _exists(among(events.c.state, "new")),
+        *(
+            _exists(
+                jobs.c.acts == acts,
+                jobs.c.urgent == urgent,
+                among(jobs.c.state, "waiting", "running"),
+                jobs.c.run_at <= sa.bindparam("now", type_=jobs.c.run_at.type),
+            )
+            for acts in kinds
+            for urgent in (True, False)
+        ),
+    ).limit(1)
 
 
-def anything_due(db: sa.Connection, now: datetime) -> bool:
-    """Tell whether there is a new event or a due job."""
-    return db.execute(_ANYTHING_DUE, {"now": now}).first() is not None
+_ANYTHING_DUE = {True: _anything_due(True), False: _anything_due(True, False)}
+
+
+def anything_due(db: sa.Connection, now: datetime, acts_only: bool = False) -> bool:
+    """Tell whether there is a new event or a due job, or one that acts."""
+    return db.execute(_ANYTHING_DUE[acts_only], {"now": now}).first() is not None
 
 
 def group_size(db: sa.Connection, group_key: str, now: datetime) -> int:

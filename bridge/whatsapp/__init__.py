@@ -315,7 +315,9 @@ class Provider(Protocol):
     def health(self) -> list[Health]:
         """Return what can be known of login, number, limits, webhook and session.
 
-        An unreachable provider is a finding too: this raises nothing.
+        The first says whether login or session are good: after an outage no message
+        is tried while they are not. An unreachable provider is a finding too: this
+        raises nothing.
         """
         return []
 

@@ -59,7 +59,7 @@ def test_waiting_for_its_turn_does_not_forget_that_it_may_have_left(talk_):
         for _ in range(6):
             talk_.clock.advance(TURN)
             # Somebody else wrote to him just now: this one has to wait for its turn.
-            talk_.bridge.bench.sending._written[talk_.number(ANA)] = talk_.clock.now()
+            talk_.bridge.bench.sending.turns.to(talk_.number(ANA))
             work(talk_)
             talk_.clock.advance(timedelta(seconds=7))
             work(talk_)

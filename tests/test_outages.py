@@ -1,0 +1,127 @@
+"""While a provider takes nothing, messages wait, and cost panel and store little."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+from conftest import Kit
+from looking import rows, staff_lines
+
+from bridge import wiring
+from bridge.demo.panel_rows import Line
+from bridge.errors import ErrorClass, SendError
+from bridge.store import tables
+from bridge.whatsapp import Health, Message, Provider, Receipt
+
+
+class Away(Provider):
+    """A provider that is away in a given way, and says so when it is *asked*."""
+
+    name, number = "away", "1"
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.per_second = 1000.0
+        self.kind: ErrorClass | None = None
+        self.tells = True
+        self.tries = self.asked = 0
+        self.sent: list[tuple[str, datetime]] = []
+        self._now = now
+
+    def send(self, message: Message) -> Receipt:
+        """Take it, unless it is away."""
+        self.tries += 1
+        if self.kind is not None:
+            raise SendError(self.name, self.kind, "the token is not accepted")
+        self.sent.append((message.tag, self._now()))
+        return Receipt(message.tag)
+
+    def health(self) -> list[Health]:
+        """Say that it is not well, if it tells."""
+        self.asked += 1
+        if self.kind is not None and self.tells:
+            return [Health("error", "the token is not accepted")]
+        return [Health("ok", "the token is accepted")]
+
+
+@pytest.fixture
+def away(kit: Kit, bridge_for: Callable[..., wiring.Bridge]) -> tuple[Kit, Away]:
+    provider = Away(kit.clock.now)
+    bridge = bridge_for(provider=provider)
+    outbox = type(kit.outbox)(kit.world, bridge.app(), kit.secret, instance="a")
+    return replace(kit, bridge=bridge, outbox=outbox), provider
+
+
+def bill(kit: Kit, times: int) -> None:
+    for number in range(times):
+        kit.world.create_invoice(1 + number % 6, [Line("Algo", Decimal(10))])
+
+
+def minutes(kit: Kit, count: int) -> None:
+    for _ in range(count):
+        kit.advance(minutes=1)
+
+
+def test_an_hour_of_halt_reads_nothing_from_the_panel_and_uses_nothing_up(
+    away: tuple[Kit, Away],
+) -> None:
+    kit, provider = away
+    provider.kind = ErrorClass.HALT
+    bill(kit, 30)
+    kit.work()
+    reads = len(kit.panel.calls)
+    bill(kit, 5)
+    minutes(kit, 60)
+    staff = sum(call.action == "LogActivity" for call in kit.panel.calls[reads:])
+    seen = len(kit.panel.calls) - reads - staff
+    found = rows(kit.bridge.store, tables.jobs)
+    waiting = [row for row in found if row.state == "waiting"]
+    tried = rows(kit.bridge.store, tables.attempts)
+    provider.kind = None
+    minutes(kit, 10)
+
+    assert (seen, provider.tries) == (0, 1 + 35)
+    assert {row.attempts for row in waiting} == {0}
+    assert {row.reason for row in waiting} == {"held back: the token is not accepted"}
+    assert len(tried) == 2  # the one that failed, and the line for staff
+    assert provider.asked < 25
+    assert len(provider.sent) == 35
+    assert len([one for one in staff_lines(kit) if "takes no messages" in one]) == 1
+
+
+def test_where_the_provider_does_not_tell_one_message_at_a_time_is_tried(
+    away: tuple[Kit, Away],
+) -> None:
+    kit, provider = away
+    provider.kind, provider.tells = ErrorClass.HALT, False
+    bill(kit, 30)
+    kit.work()
+    reads = len(kit.panel.calls)
+    minutes(kit, 60)
+    tries = provider.tries
+    provider.kind = None
+    seen = len(kit.panel.calls) - reads
+    minutes(kit, 10)
+
+    assert 10 < tries < 25
+    assert seen < 4 * tries
+    assert len(provider.sent) == 30
+
+
+def test_what_goes_first_after_a_halt_and_is_not_sent_lets_the_next_one_go(
+    away: tuple[Kit, Away],
+) -> None:
+    kit, provider = away
+    provider.kind = ErrorClass.HALT
+    first = kit.world.create_invoice(1, [Line("Algo", Decimal(10))])
+    bill(kit, 3)
+    kit.work()
+    minutes(kit, 30)
+    kit.world.invoices[first.id].status = "Draft"  # its condition does not hold now
+    provider.kind = None
+    minutes(kit, 5)
+
+    assert len(provider.sent) == 3

@@ -34,7 +34,7 @@ PATIENCE = 20.0
 #: How often it is looked whether the bridge is done, in seconds.
 POLL = 0.01
 #: A second try that is so near is waited for, in the clock's seconds.
-SOON, STEP = 30, 5
+SOON, STEP = 30, 2
 #: What is done beside an event's own: nothing that its reader waits for.
 _ASIDE = ("log_activity", "index_phone", "settle_failure")
 

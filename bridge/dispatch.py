@@ -243,3 +243,17 @@ def _remember(db: sa.Connection, event: Event) -> None:
             {"name": name, "client_id": claims},
             event.received_at,
         )
+
+
+def move_job(row: Any, key: str, now: datetime) -> NewJob:
+    """Return a job *key* that carries a change of owner out, or sees that it was."""
+    return NewJob(
+        key=f"{row.key}/{key}",
+        event_id=None,
+        action="transfer_service",
+        rule="transfer",
+        run_at=now,
+        parameters={"transfer": row.key},
+        acts=True,
+        client_id=row.from_client_id,
+    )

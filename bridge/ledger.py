@@ -17,7 +17,13 @@ from bridge.hooks.context import Cancellation, Context, Order
 from bridge.hooks.records import Person, Reserved, Sent, Transfer, root_of
 from bridge.hooks.send_alert import PASSWORDS
 from bridge.policies import Company
-from bridge.rowviews import cancellation_fields, upgrade_fields
+from bridge.rowviews import (
+    cancellation_fields,
+    cancellation_of,
+    order_of,
+    transfer_of,
+    upgrade_fields,
+)
 from bridge.store import Store, book, handover, inbox, limits, outbox, reports, talk
 from bridge.store.outbox import Finish, Job, NewJob
 
@@ -121,6 +127,19 @@ class StoreBook:
         """Return the change of owner of a service that is not over."""
         with self._store.read() as db:
             return transfer_of(handover.open_transfer(db, service_id))
+
+    def counted(self, event_id: str) -> bool:
+        """Tell whether a message is a side's word in a change of owner already."""
+        with self._store.read() as db:
+            return handover.counted(db, event_id)
+
+    def knows_telephones(self) -> bool:
+        """Tell whether the telephones of all clients were read once, at least."""
+        with self._store.read() as db:
+            found = book.marked(db, "phones")
+        return found is not None and bool(
+            found[1].get("whole") or not found[1].get("next")
+        )
 
     def awaiting(self, emails: Sequence[str]) -> Transfer | None:
         """Return the request that waits for one with such an e-mail."""
@@ -255,29 +274,6 @@ def _pair(one: Event, other: Event) -> bool:
     return both == set(PASSWORDS) and near
 
 
-def cancellation_of(row: Any) -> Cancellation | None:
-    """Make a Cancellation of a row."""
-    if row is None:
-        return None
-    names = Cancellation.__dataclass_fields__
-    return Cancellation(**{name: getattr(row, name) for name in names})
-
-
-def order_of(row: Any) -> Order | None:
-    """Make an Order of a row."""
-    if row is None:
-        return None
-    return Order(**{name: getattr(row, name) for name in Order.__dataclass_fields__})
-
-
-def transfer_of(row: Any) -> Transfer | None:
-    """Make a Transfer of a row."""
-    if row is None:
-        return None
-    names = Transfer.__dataclass_fields__
-    return Transfer(**{name: getattr(row, name) for name in names})
-
-
 def keep(
     db: sa.Connection, ctx: Context, job: Job, finish: Finish, now: datetime
 ) -> None:
@@ -334,6 +330,8 @@ def _new_job(entry: dict[str, Any], parent: Job) -> NewJob:
     )
 
 
+#: Steps of a change of owner; one that fails for good is followed by a ticket.
+OF_TRANSFERS = ("check_transfer", "transfer_service")
 _SHOWN_PARKED = (
     ("cancellations", "cancellation"),
     ("upgrades", "order"),
@@ -342,8 +340,8 @@ _SHOWN_PARKED = (
 
 
 def show_parked(db: sa.Connection, job: Job, finish: Finish, now: datetime) -> None:
-    """Show in the book too that a cancellation or upgrade waits for staff."""
-    if job.acts:
+    """Show in the book too that what a parked job is about waits for staff."""
+    if job.acts or job.action in OF_TRANSFERS:
         for table, name in _SHOWN_PARKED:
             if key := job.parameters.get(name):
                 book.for_staff(db, table, key, finish.reason, now)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bridge import dispatch
 from bridge.hooks.context import Context, Effects
-from bridge.ledger import keep, keep_messages, messages_of, show_parked
+from bridge.ledger import OF_TRANSFERS, keep, keep_messages, messages_of, show_parked
 from bridge.preparing import TOLD_AN_HOUR, Bench
 from bridge.store import OneByOne, book, groups, outbox
 from bridge.store.outbox import Finish, Job, NewJob
@@ -64,10 +64,25 @@ def _keep(db: sa.Connection, one: Outcome) -> bool:
         outbox.put(db, dispatch.next_step(done, now, finish.outcome), now)
     if finish.state == "parked":
         show_parked(db, job, finish, now)
+    if finish.state == "parked" and job.action in OF_TRANSFERS:
+        outbox.put(db, [_handed_over(job, finish, now)], now)
     if finish.state == "parked" and job.action not in _TELLS:
         tell = one.bench.tell_staff(job, finish, ctx, now, one.once)
         _tell(db, one.bench, tell, now)
     return True
+
+
+def _handed_over(job: Job, finish: Finish, now: datetime) -> NewJob:
+    transfer = job.parameters.get("transfer", "")
+    return NewJob(
+        key=f"{job.key}/handed-over:{job.epoch}",
+        event_id=job.event_id,
+        action="hand_over_transfer",
+        rule=job.rule,
+        run_at=now,
+        parameters={"transfer": transfer, "reason": finish.reason},
+        client_id=job.client_id,
+    )
 
 
 def _tell(db: sa.Connection, bench: Bench, tell: NewJob, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -67,6 +68,22 @@ class StorePost:
     def forms(self, name: str) -> dict[str, Form]:
         """Return a text in each language as a form that answers are read by."""
         return self._texts.forms(name, self._known)
+
+    def kept(self, text: Rendered) -> dict[str, Any]:
+        """Return a finished text as a job's parameters can hold it."""
+        return asdict(text)
+
+    def finished(self, kept: Mapping[str, Any]) -> Rendered:
+        """Return the finished text out of what `kept` made of it."""
+        button = kept.get("button")
+        return Rendered(
+            text=str(kept["text"]),
+            values=tuple(kept["values"]),
+            button=(button[0], button[1]) if button else None,
+            language=str(kept["language"]),
+            name=str(kept["name"]),
+            category=str(kept["category"]),
+        )
 
     def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
         """Send it and return the state the provider confirmed. Raises SendError."""

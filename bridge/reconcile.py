@@ -12,12 +12,12 @@ import sqlalchemy as sa
 import structlog
 
 from bridge.billing.model import CancellationRequest, Invoice, Service
-from bridge.dispatch import apply_job, end_job
+from bridge.dispatch import apply_job, end_job, move_job
 from bridge.errors import Reason, RemoteError
 from bridge.events import Body, Subject
 from bridge.hooks.schedule_cancellation import CERTAIN, key_of, terminate_key
 from bridge.preparing import Bench
-from bridge.store import book, inbox, outbox, reports
+from bridge.store import book, handover, inbox, outbox, reports
 from bridge.store.inbox import Accepted
 from bridge.store.outbox import NewJob
 
@@ -66,10 +66,12 @@ def reconcile(
         live = book.live_cancellations(db)
         known = book.known_requests(db, [request.id for request in requests])
         orders = book.open_orders(db)
+        moving = handover.list_transfers(db, states=["staff"], limit=LOOKED_UP)
     _vanished(bench, report, live, requests, dry_run)
     busy = {row.service_id for row in live}
     _unheard(bench, report, requests, known, busy, dry_run, progress)
     _invoices(bench, report, orders, dry_run)
+    _passed_by_hand(bench, report, moving, dry_run)
     _without_a_job(bench, report, dry_run)
     return report
 
@@ -295,6 +297,25 @@ def _invoice(bench: Bench, invoice_id: int) -> Invoice | None:
         if error.reason is Reason.NOT_FOUND:
             return None
         raise
+
+
+def _passed_by_hand(bench: Bench, report: Report, rows: Any, dry_run: bool) -> None:
+    """See whether services that wait for staff belong to the new owner by now."""
+    now = bench.now()
+    for row in rows:
+        try:
+            owner = bench.panel.service(row.service_id).client_id
+        except RemoteError as error:
+            if error.reason is not Reason.NOT_FOUND:
+                raise
+            continue
+        if owner != row.to_client_id:
+            continue
+        detail = f"client {owner} has it: the change of owner is over"
+        report.differences.append(Difference("passed", row.service_id, detail))
+        job = move_job(row, "move:seen", now)
+        if not dry_run:
+            bench.store.write(partial(outbox.put, new=[job], now=now))
 
 
 def _without_a_job(bench: Bench, report: Report, dry_run: bool) -> None:

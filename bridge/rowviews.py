@@ -1,4 +1,4 @@
-"""What a text sees of the rows in our own book."""
+"""The rows in our own book as actions and texts see them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from bridge.hooks.context import Cancellation, Order
+from bridge.hooks.records import Transfer
 from bridge.policies import Company
 from bridge.views import Amount, invoice_url
 
@@ -43,3 +44,26 @@ def upgrade_fields(row: Order, company: Company) -> dict[str, Any]:
         "invoice_id": invoice,
         "invoice_url": invoice_url(company, invoice) if invoice else "",
     }
+
+
+def cancellation_of(row: Any) -> Cancellation | None:
+    """Make a Cancellation of a row."""
+    if row is None:
+        return None
+    names = Cancellation.__dataclass_fields__
+    return Cancellation(**{name: getattr(row, name) for name in names})
+
+
+def order_of(row: Any) -> Order | None:
+    """Make an Order of a row."""
+    if row is None:
+        return None
+    return Order(**{name: getattr(row, name) for name in Order.__dataclass_fields__})
+
+
+def transfer_of(row: Any) -> Transfer | None:
+    """Make a Transfer of a row."""
+    if row is None:
+        return None
+    names = Transfer.__dataclass_fields__
+    return Transfer(**{name: getattr(row, name) for name in names})

@@ -72,7 +72,9 @@ def _remember(
 ) -> None:
     for client_id, number in numbers:
         talk.remember_phone(db, client_id, number, now)
-    book.mark(db, "phones", now, next=next)
+    before = book.marked(db, "phones")
+    whole = not next or bool(before and before[1].get("whole"))
+    book.mark(db, "phones", now, next=next, whole=whole)
 
 
 def sync_templates(bench: Bench) -> list[TemplateState]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from typing import Any
 
 from conftest import Kit
@@ -10,7 +11,7 @@ from conftest import Kit
 from bridge.billing.model import Client
 from bridge.events import Body, Subject
 from bridge.hooks.transferring import fields_of
-from bridge.store import inbox
+from bridge.store import book, inbox
 from bridge.views import View
 from bridge.whatsapp.phones import normalise
 
@@ -34,9 +35,20 @@ def who(kit: Kit, number: str) -> str:
     return "stranger"
 
 
-def write(kit: Kit, sender: str, text: str, id: str = "", payload: str = "") -> str:
-    """Put a message into the inbox as the webhook does; return the event's id."""
+def write(
+    kit: Kit,
+    sender: str,
+    text: str,
+    id: str = "",
+    payload: str = "",
+    written: datetime | None = None,
+) -> str:
+    """Put a message into the inbox as the webhook does; return the event's id.
+
+    The telephones of all clients count as read. *written* is the provider's stamp.
+    """
     now = kit.clock.now()
+    kit.bridge.store.write(lambda db: book.mark(db, "phones", now, next=0))
     number = number_of(kit, sender)
     count = len(kit.events())
     event = f"console:{id or f'wamid-{count + 1}'}"
@@ -53,7 +65,7 @@ def write(kit: Kit, sender: str, text: str, id: str = "", payload: str = "") -> 
         panel="whatsapp",
         digest=digest,
         body=Body("WhatsAppMessage", now, data, {}),
-        occurred_at=now,
+        occurred_at=written or now,
         subject=Subject(),
     )
     kit.bridge.store.write(lambda db: inbox.put(db, delivery, now))

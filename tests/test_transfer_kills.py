@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from test_kill_sweep import empty
 from test_kill_sweep import rows as rows_at
 
 from bridge.hookmap import load_map
-from bridge.store import tables
+from bridge.store import Store, book, tables
 from bridge.views import View
 
 FULL = os.environ.get("SWEEP") == "full"
@@ -67,6 +68,13 @@ class Passing(Story):
         self.wrote.append((NUMBERS[1], TEXT, "console:two"))
 
 
+def telephones_read(url: str) -> None:
+    """Note in a store that the telephones of all clients were read."""
+    store = Store(url, readers=1)
+    store.write(lambda db: book.mark(db, "phones", datetime.now(UTC), next=0))
+    store.close()
+
+
 @pytest.fixture(scope="module")
 def child() -> Iterator[Child]:
     """The child program, its imports done."""
@@ -85,6 +93,7 @@ def play(
         messages = tmp_path / "messages.jsonl"
         messages.unlink(missing_ok=True)
         empty(database_url)
+        telephones_read(database_url)
         start = first(secret, database_url, CONFIG, messages)
         story = Passing(child, start, ends, secret)
         if fault:

@@ -26,6 +26,7 @@ from bridge.server import Server
 from bridge.settings import Settings
 from bridge.store import engines, inbox, outbox, reports
 from bridge.store.outbox import NewJob
+from bridge.upkeep import index_phones
 from bridge.whatsapp import Provider
 from bridge.whatsapp.console import ConsoleProvider
 
@@ -161,6 +162,8 @@ class BridgeHands:
 
     def write(self, number: str, text: str) -> None:
         """Keep a message as the provider's webhook does."""
+        while index_phones(self._up.wired.bench):
+            pass
         now = self._clock.now()
         self._written += 1
         id = f"console:demo-{self._written}"

@@ -275,6 +275,10 @@ def retry(ids: tuple[str, ...], everything: bool, dry_run: bool, yes: bool) -> N
         sys.exit(1)
 
 
+#: What is never played again: an old message is no fresh word.
+_ONCE = ("WhatsAppMessage",)
+
+
 @events_command.command("replay")
 @click.argument("ids", nargs=-1)
 @click.option("--since", help="A date or ISO time.")
@@ -288,7 +292,10 @@ def replay(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Send events through today's map once more, as new events."""
+    """Send events through today's map once more, as new events.
+
+    What clients wrote by WhatsApp is left out: a word given once counts once.
+    """
     if not ids and not since:
         raise click.UsageError("Name events, or say --since.")
     store = open_store()
@@ -300,7 +307,13 @@ def replay(
             status=status or "",
             limit=100_000,
         )
-        events = [inbox.event_of(row) for row in reversed(rows) if row.answer is None]
+    written = [row.id for row in rows if row.hookpoint in _ONCE]
+    rows = [row for row in reversed(rows) if row.hookpoint not in _ONCE]
+    events = [inbox.event_of(row) for row in rows if row.answer is None]
+    for id in written if ids else []:
+        click.echo(f"{id} is what a client wrote: it counts once.", err=True)
+    if written and not ids:
+        click.echo(f"{len(written)} messages of clients are left out.", err=True)
     if dry_run:
         for event in events:
             click.echo(f"would replay: {event.id} ({event.hookpoint})")
@@ -311,11 +324,11 @@ def replay(
     for event in events:
         store.write(lambda db, event=event: _again(db, event, now))  # type: ignore[misc]
     store.close()
-    missing = set(ids) - {event.id for event in events}
+    missing = set(ids) - {event.id for event in events} - set(written)
     for id in sorted(missing):
         click.echo(f'There is no event "{id}" to replay.', err=True)
     click.echo(f"{len(events)} event{'s' * (len(events) != 1)} put in again.")
-    if missing:
+    if missing or (written and ids):
         raise SystemExit(1)
 
 

@@ -11,8 +11,10 @@ import sqlalchemy as sa
 
 from bridge import logs, wiring
 from bridge import settings as environment
+from bridge.billing.transfers import read
 from bridge.commands.events import open_store
 from bridge.commands.shared import show, table, who
+from bridge.dispatch import move_job
 from bridge.errors import Reason, RemoteError
 from bridge.hooks.transferring import SIDES, expire_key, fields_of
 from bridge.store import book, handover, outbox, reports
@@ -22,6 +24,10 @@ from bridge.views import View, company_view, language_of
 _STATES = (
     *("proposed", "agreed", "moving", "staff"),
     *("done", "refused", "expired", "withdrawn", "rehearsed"),
+)
+_SHOWN = (
+    *("id", "service_id", "service", "state", "reason"),
+    *("agreed_at", "approved_by", "acted_at", "moved"),
 )
 #: A move that has begun is not taken back: look first whether it happened.
 _OPEN = ("proposed", "agreed", "staff")
@@ -99,7 +105,7 @@ def show_(which: str, as_json: bool) -> None:
     if as_json:
         return show({**entry(row), "by_hand": acts})
     found = entry(row)
-    for name in ("id", "service_id", "service", "state", "reason", "agreed_at"):
+    for name in _SHOWN:
         click.echo(f"{name:>12}: {'-' if found[name] is None else found[name]}")
     for side in SIDES:
         about = found[side]
@@ -111,7 +117,8 @@ def show_(which: str, as_json: bool) -> None:
         click.echo(f"  {' '.join(about['text'].split())}")
     for check in found["checks"]:
         holds = "holds" if check["holds"] else "FAILS"
-        click.echo(f"  {check['code']:>22}: {holds} ({check['found']})")
+        at = f" at {check['at']}" if check.get("at") else ""
+        click.echo(f"  {check['code']:>22}: {holds} ({check['found']}){at}")
     for act in acts:
         click.echo(f"  {act['at']} {act['who']}: {act['what']} {act['detail']}")
     return None
@@ -154,17 +161,7 @@ def approve(which: str, dry_run: bool, yes: bool) -> None:
     if not yes:
         click.confirm(f"Move {what}?", abort=True, err=True)
     now = datetime.now(UTC)
-    number = int(now.timestamp())
-    job = NewJob(
-        key=f"{row.key}/move:{number}",
-        event_id=None,
-        action="transfer_service",
-        rule="transfer",
-        run_at=now,
-        parameters={"transfer": row.key},
-        acts=True,
-        client_id=row.from_client_id,
-    )
+    job = move_job(row, f"move:{int(now.timestamp())}", now)
 
     def change(db: sa.Connection) -> bool:
         fresh = handover.transfer(db, row.key)
@@ -203,11 +200,35 @@ def reject(which: str, reason: str, dry_run: bool, yes: bool) -> None:
     if not yes:
         click.confirm(f"Reject {what}?", abort=True, err=True)
     now = datetime.now(UTC)
+    if row.acted_at is not None:
+        _not_moved(row)
     done = store.write(lambda db: _reject(db, row, reason, now))
     store.close()
     if not done:
         raise click.ClickException("It changed meanwhile: look at it again.")
     click.echo(f"Rejected: {what}. Who asked for it will be told.")
+
+
+def _not_moved(row: Any) -> None:
+    """Make sure, in the panel, that a move that was begun did not happen.
+
+    Raises ClickException where it did, or where nobody can tell.
+    """
+    bridge = wiring.build(environment.load())
+    try:
+        owner = bridge.bench.panel.service(row.service_id).client_id
+    except RemoteError as error:
+        raise click.ClickException(
+            f"A move was begun, and the panel cannot be asked whether it happened: "
+            f"{error.detail}. Try again later."
+        ) from error
+    finally:
+        bridge.close()
+    if owner != row.from_client_id:
+        raise click.ClickException(
+            f"Service {row.service_id} belongs to client {owner} now: there is "
+            f"nothing to reject. `transfers approve {row.id}` notes that it passed."
+        )
 
 
 def _reject(db: sa.Connection, row: Any, reason: str, now: datetime) -> bool:
@@ -287,11 +308,12 @@ def typed(
     try:
         service = panel.service(service_id)
         giver = panel.client(service.client_id)
-        taker = panel.client_by_email(email)
+        taker = panel.client_by_email(email.strip())
     except RemoteError as error:
         if error.reason is Reason.NOT_FOUND:
             raise click.ClickException(
-                f"The panel knows no such thing: {error.detail}"
+                f"The panel knows no service {service_id}, or no client with the "
+                f"e-mail {email.strip()}: {error.detail}"
             ) from error
         raise
     if taker.id == giver.id:
@@ -302,4 +324,11 @@ def typed(
         "transfer": View(fields_of(giver, taker, service)),
     }
     made = hookmap.texts.render("transfer_request", language, variables)
+    known = {"company": variables["company"]}
+    if read(made.text, hookmap.texts.forms("transfer_request", known)) is None:
+        raise click.ClickException(
+            "The text for these two would not be read back, so neither side could "
+            "send it: a name or an e-mail is too long, or holds what an e-mail cannot "
+            f"hold. The text: {made.text}"
+        )
     return made.text, made.language

@@ -173,6 +173,14 @@ class Post(Protocol):
         """Return a text in each language as a form that answers are read by."""
         ...
 
+    def kept(self, text: Any) -> dict[str, Any]:
+        """Return a finished text as a job's parameters can hold it."""
+        ...
+
+    def finished(self, kept: Mapping[str, Any]) -> Any:
+        """Return the finished text out of what `kept` made of it."""
+        ...
+
     def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
         """Send it and return the state the provider confirmed. Raises SendError."""
         ...

@@ -109,6 +109,14 @@ class TransferBook(Protocol):
         """Return the change of owner of a service that is not over."""
         ...
 
+    def counted(self, event_id: str) -> bool:
+        """Tell whether a message is a side's word in a change of owner already."""
+        ...
+
+    def knows_telephones(self) -> bool:
+        """Tell whether the telephones of all clients were read once, at least."""
+        ...
+
     def awaiting(self, emails: Sequence[str]) -> Transfer | None:
         """Return the request that waits for one with such an e-mail."""
         ...

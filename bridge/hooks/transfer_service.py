@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from marshmallow import fields
 
 from bridge.billing.transfer_case import CODES, Move, Moved, checks, failing
@@ -11,7 +13,9 @@ from bridge.hooks.context import Context
 from bridge.hooks.records import Transfer
 from bridge.hooks.transferring import (
     case_of,
+    for_staff,
     hand_over,
+    kept,
     refuse,
     service_or_none,
     tell,
@@ -42,12 +46,18 @@ def transfer_service(ctx: Context, *, transfer: str = "") -> Outcome:
     ctx.client_id = row.from_client_id
     service = service_or_none(ctx, row.service_id)
     if service is not None and service.client_id == row.to_client_id:
-        how = "moved" if row.acted_at else "it belonged to the new owner already"
+        how = "it belonged to the new owner already"
+        if row.acted_at:
+            how = "it belongs to the new owner, as the panel shows"
         return _done(ctx, row, how, None)
+    if row.state == "staff" and row.acted_at is None and not row.approved_by:
+        raise Skipped(f"it waits for staff: whmcs-bridge transfers approve {row.id}")
     ctx.not_held()
     found = checks(case_of(ctx, row))
     if code := failing(found):
         return refuse(ctx, row, code, found)
+    if reason := for_staff(ctx, row):
+        return hand_over(ctx, row, reason, found)
     move = Move(
         row.key,
         row.service_id,
@@ -69,7 +79,8 @@ def transfer_service(ctx: Context, *, transfer: str = "") -> Outcome:
         raise ctx.not_now(begun.reason, begun.again_at)
     if not begun.granted:
         return hand_over(ctx, row, begun.reason, found)
-    return _move(ctx, row, move)
+    fresh = replace(row, state="moving", checks=kept(ctx, found))
+    return _move(ctx, fresh, move)
 
 
 def _hand_over(ctx: Context) -> Outcome:
@@ -103,8 +114,8 @@ def _move(ctx: Context, row: Transfer, move: Move) -> Outcome:
 
 
 def _done(ctx: Context, row: Transfer, how: str, moved: Moved | None) -> Outcome:
-    changed = moved.changed if moved else row.moved
-    ctx.keep("transfers", row.key, state="done", reason=how, moved=changed)
+    values = {"moved": moved.changed if moved else row.moved, "checks": row.checks}
+    ctx.keep("transfers", row.key, was=row.state, state="done", reason=how, **values)
     tell(ctx, row, "transfer_done_from", "from")
     tell(ctx, row, "transfer_done_to", "to")
     ctx.later("list_open_items", key=f"{row.key}/open-items", transfer=row.key)

@@ -82,6 +82,16 @@ def service_or_none(ctx: Context, service_id: int) -> Service | None:
         return None
 
 
+def client_or_none(ctx: Context, client_id: int) -> Client | None:
+    """Return a client, None where the panel knows no such one any more."""
+    try:
+        return ctx.panel.client(client_id)
+    except RemoteError as error:
+        if error.reason is not Reason.NOT_FOUND:
+            raise
+        return None
+
+
 def case_of(ctx: Context, row: Transfer) -> TransferCase:
     """Return what the conditions are worked out from, read from the panel now."""
     giver = ctx.panel.client(row.from_client_id)
@@ -108,20 +118,34 @@ def shared_with(ctx: Context, number: str, known: Iterable[int]) -> list[int]:
     for client_id in ctx.book.clients_with(number)[:10]:
         if client_id in known:
             continue
-        try:
-            client = ctx.panel.client(client_id)
-        except RemoteError as error:
-            if error.reason is not Reason.NOT_FOUND:
-                raise
-            continue
-        if number_of(ctx, client) == number:
+        client = client_or_none(ctx, client_id)
+        if client is not None and number_of(ctx, client) == number:
             found.append(client.id)
     return found
 
 
-def kept(found: Iterable[Check]) -> list[dict[str, Any]]:
-    """Return the answers to the conditions as the book keeps them."""
-    return [{"code": one.code, "holds": one.holds, "found": one.found} for one in found]
+def kept(ctx: Context, found: Iterable[Check]) -> list[dict[str, Any]]:
+    """Return the answers to the conditions as the book keeps them, with their time."""
+    at = ctx.now.isoformat(timespec="seconds")
+    return [
+        {"code": one.code, "holds": one.holds, "found": one.found, "at": at}
+        for one in found
+    ]
+
+
+def for_staff(ctx: Context, row: Transfer) -> str:
+    """Return why a person must let it pass although every condition holds, or ""."""
+    if row.approved_by:
+        return ""
+    if not ctx.book.knows_telephones():
+        return "the telephones of all clients were not read from the panel yet"
+    both = (row.from_client_id, row.to_client_id)
+    for number in (row.from_number, row.to_number):
+        if number and (others := shared_with(ctx, number, both)):
+            return f"client {others[0]} has a number of theirs"
+    if ctx.policies.transfers.approval == "staff":
+        return "the map leaves every change of owner to staff"
+    return ""
 
 
 def tell(ctx: Context, row: Transfer, message: str, side: str) -> None:
@@ -143,8 +167,8 @@ def refuse(
     """End a request for the reason *code*, and tell both sides why."""
     values: dict[str, Any] = {"state": "refused", "reason": code}
     if found is not None:
-        values["checks"] = kept(found)
-    ctx.keep("transfers", row.key, **values)
+        values["checks"] = kept(ctx, found)
+    ctx.keep("transfers", row.key, was=row.state, **values)
     for side in SIDES:
         tell(ctx, row, f"transfer_refused_{code}", side)
     return {"service": row.service_id, "how": f"refused: {code}"}
@@ -153,13 +177,16 @@ def refuse(
 def hand_over(
     ctx: Context, row: Transfer, reason: str, found: Iterable[Check] | None = None
 ) -> Outcome:
-    """Leave the move to staff, with everything that was checked, and tell both."""
-    answers = kept(found) if found is not None else row.checks or []
+    """Leave the move to staff, with everything that was checked, and tell both.
+
+    Each time it comes to that there is a ticket; the two are told once.
+    """
+    answers = kept(ctx, found) if found is not None else row.checks or []
     values: dict[str, Any] = {"state": "staff", "reason": reason, "checks": answers}
-    ctx.keep("transfers", row.key, **values)
+    ctx.keep("transfers", row.key, was=row.state, **values)
     ctx.later(
         "open_ticket",
-        key=f"{row.key}/ticket",
+        key=f"{ctx.key}/ticket",
         subject=f"[bridge] Change of owner of service {row.service_id}",
         text=_ticket(row, reason, answers),
         department=ctx.policies.transfers.ticket_department,

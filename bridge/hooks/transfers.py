@@ -7,17 +7,18 @@ other account's telephone is an agreement; everything else is answered and that 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.billing.model import Client, Service
 from bridge.billing.transfers import Asked, difference, emails_in, nearly, read
-from bridge.errors import Reason, RemoteError
+from bridge.errors import Reason, RemoteError, Skipped
 from bridge.hooks import Outcome
 from bridge.hooks.context import Context
 from bridge.hooks.expire_transfer import expire
 from bridge.hooks.records import Transfer
 from bridge.hooks.transferring import (
+    client_or_none,
     expire_key,
     fields_of,
     key_of,
@@ -62,11 +63,13 @@ def take(ctx: Context, number: str, clients: list[Client], text: str) -> Outcome
     """
     forms = ctx.post.forms(REQUEST)
     asked = read(text, forms)
+    said = None if asked is not None else nearly(text, forms)
+    if asked is None and said is None:
+        return None
+    if ctx.event is not None and ctx.book.counted(ctx.event.id):
+        raise Skipped("this message has counted already")
     if asked is None:
-        said = nearly(text, forms)
-        if said is None:
-            return None
-        return _unreadable(ctx, number, clients, text, said)
+        return _unreadable(ctx, number, clients, text, said or "")
     row = _standing(ctx, asked.service_id)
     sender = _sender(ctx, number, text, asked, row)
     if not sender.side:
@@ -81,10 +84,16 @@ def take(ctx: Context, number: str, clients: list[Client], text: str) -> Outcome
 def _standing(ctx: Context, service_id: int) -> Transfer | None:
     """Return the open change of owner of a service; one out of time is ended."""
     row = ctx.book.open_transfer(service_id)
-    if row is not None and row.state == "proposed" and row.expires_at <= ctx.now:
+    late = max(ctx.now, _written(ctx))
+    if row is not None and row.state == "proposed" and row.expires_at <= late:
         expire(ctx, row)
         return None
     return row
+
+
+def _written(ctx: Context) -> datetime:
+    """Return when the message was written, by the provider's own stamp."""
+    return ctx.event.occurred_at if ctx.event else ctx.now
 
 
 def _sender(
@@ -96,8 +105,8 @@ def _sender(
         row.from_email.casefold(),
         row.to_email.casefold(),
     ):
-        giver: Client | None = ctx.panel.client(row.from_client_id)
-        taker: Client | None = ctx.panel.client(row.to_client_id)
+        giver = client_or_none(ctx, row.from_client_id)
+        taker = client_or_none(ctx, row.to_client_id)
     else:
         giver, taker = _client(ctx, asked.from_email), _client(ctx, asked.to_email)
     has = [one is not None and number_of(ctx, one) == number for one in (giver, taker)]
@@ -136,9 +145,7 @@ def _of_a_party(
         return _answer(ctx, sender, "not_possible")
     if row is not None and (row.state != "proposed" or sender.side != "from"):
         return _beside(ctx, sender, row)
-    if row is not None:
-        _supersede(ctx, row)
-    return _propose(ctx, sender, asked, giver, taker, service)
+    return _propose(ctx, sender, asked, giver, taker, service, row)
 
 
 def _again(ctx: Context, sender: Sender, asked: Asked, row: Transfer) -> Outcome:
@@ -191,15 +198,23 @@ def _propose(
     giver: Client,
     taker: Client,
     service: Service,
+    before: Transfer | None,
 ) -> Outcome:
+    """Take a first message down; it takes the place of the sender's one *before*."""
     values = fields_of(giver, taker, service)
     known = ctx.facts.variables({"company"}, asked.language)
     exact = ctx.post.render(REQUEST, asked.language, known | {"transfer": View(values)})
     wrong = difference(sender.text, exact.text)
     if wrong is not None:
         return _answer(ctx, sender, "unclear", said=wrong.one)
+    # From when it was written: what a provider delivers late is no fresh word.
+    written = min(_written(ctx), ctx.now)
+    expires = written + timedelta(hours=ctx.policies.transfers.expires_hours)
+    if expires <= ctx.now:
+        return _answer(ctx, sender, "expired", fields={"service": values["service"]})
+    if before is not None:
+        _supersede(ctx, before)
     key = key_of(ctx.event.id if ctx.event else ctx.key, service.id)
-    expires = ctx.now + timedelta(hours=ctx.policies.transfers.expires_hours)
     ctx.keep(
         "transfers",
         key,
@@ -224,7 +239,7 @@ def _proof(ctx: Context, sender: Sender) -> dict[str, Any]:
         f"{side}_text": sender.text,
         f"{side}_number": sender.number,
         f"{side}_message": ctx.event.id if ctx.event else None,
-        f"{side}_at": ctx.event.occurred_at if ctx.event else ctx.now,
+        f"{side}_at": _written(ctx),
     }
 
 
@@ -245,8 +260,8 @@ def _unreadable(
     row = ctx.book.awaiting(emails_in(text))
     if row is not None:
         side = "to" if row.from_text else "from"
-        client = ctx.panel.client(getattr(row, f"{side}_client_id"))
-        if number_of(ctx, client) == number:
+        client = client_or_none(ctx, getattr(row, f"{side}_client_id"))
+        if client is not None and number_of(ctx, client) == number:
             sender = Sender(number, text, client, client, side)
             return _differs(ctx, sender, row, row.from_text or row.to_text or "")
     known = clients[0] if len(clients) == 1 else None
@@ -269,11 +284,11 @@ def withheld(ctx: Context, text: str) -> bool:
 
 
 def _shared(ctx: Context, sender: Sender, asked: Asked) -> Outcome:
-    """A number of several clients identifies nobody: staff look."""
+    """A number of several clients identifies nobody: staff look, once a day."""
     client = sender.giver or sender.taker
     ctx.later(
         "open_ticket",
-        key=f"{ctx.key}/staff",
+        key=key_of(f"{sender.number}/{ctx.today}", asked.service_id) + "/who",
         subject=f"[bridge] Change of owner of service {asked.service_id}: who asks?",
         text="The number that asked for it stands in more than one account, so the "
         "bridge cannot tell who sent it. Nothing was changed. See the event "
@@ -295,7 +310,10 @@ def _answer(
     fields: dict[str, Any] | None = None,
     **more: str,
 ) -> Outcome:
-    """Answer the sender, in his language where he is known."""
+    """Answer the sender, in his language where he is known.
+
+    The answer is a step of its own: what waits for its turn is not judged anew.
+    """
     client = sender.client
     if client is not None:
         language = ctx.language_of(client)
@@ -308,10 +326,11 @@ def _answer(
     message = f"transfer_{name}"
     text = ctx.post.render(message, language, variables)
     known = client.id if client else None
-    state = ctx.post.send(sender.number, text, key=ctx.key, client_id=known)
-    return {
-        "from": sender.number,
-        "route": "transfer",
-        "message": message,
-        "state": state,
-    }
+    ctx.later(
+        "send_answer",
+        key=f"{ctx.key}/answer",
+        to=sender.number,
+        message=ctx.post.kept(text) | {"client_id": known},
+        urgent=True,
+    )
+    return {"from": sender.number, "route": "transfer", "message": message}

@@ -44,6 +44,13 @@ def awaiting(db: sa.Connection, emails: Sequence[str]) -> Any:
     return db.execute(query.order_by(transfers.c.id.desc()).limit(1)).first()
 
 
+def counted(db: sa.Connection, event_id: str) -> bool:
+    """Tell whether a message stands as one side's word, whatever became of that."""
+    either = [transfers.c[f"{side}_message"] == event_id for side in ("from", "to")]
+    query = sa.select(transfers.c.id).where(sa.or_(*either)).limit(1)
+    return db.execute(query).first() is not None
+
+
 def find(db: sa.Connection, which: str) -> Any:
     """Return one by its id, its key or `service:<id>` (the newest of that service)."""
     kind, _, number = which.partition(":")

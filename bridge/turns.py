@@ -11,10 +11,20 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from time import monotonic
+from time import monotonic, sleep
+from typing import cast
 
 import sqlalchemy as sa
 import structlog
+from pyrate_limiter import (
+    GCRA,
+    AbstractClock,
+    Duration,
+    MonotonicClock,
+    Rate,
+    RateItem,
+    StateBucket,
+)
 
 from bridge.errors import Later, StoreUnavailable
 from bridge.store import Store, turns
@@ -36,6 +46,40 @@ _SLOW = 1.0
 _FRESH = 1.0
 #: Names of the marks of who was refused begin so.
 REFUSED = "pair:"
+
+
+#: What may be made up for of turns that nobody took, in seconds: threads wake late.
+_SLACK = 0.02
+
+
+class Pace:
+    """Lets *per_second* messages a second through, one after the other, evenly.
+
+    Nothing else is saved up while nobody comes, so that no second after a start or a
+    pause has more than its share. *clock* counts milliseconds, *pause* takes seconds.
+    """
+
+    def __init__(
+        self,
+        per_second: float,
+        clock: AbstractClock | None = None,
+        pause: Callable[[float], None] = sleep,
+    ) -> None:
+        burst = max(round(per_second * _SLACK), 1)
+        rate = Rate(round(per_second * 1000), 1000 * Duration.SECOND, burst=burst)
+        self._bucket = StateBucket([rate], GCRA(), clock=clock or MonotonicClock())
+        self._pause = pause
+        self._turn = threading.Lock()
+
+    def wait(self) -> None:
+        """Return when it is one's turn; safe to share by threads."""
+        with self._turn:  # one waits for the next place, the others for him
+            while True:
+                now = self._bucket.now()  # type: ignore[no-untyped-call]  # theirs
+                item = RateItem("number", now)
+                if self._bucket.put(item):
+                    return
+                self._pause(cast(int, self._bucket.waiting(item)) / 1000)
 
 
 class Turns:

@@ -150,7 +150,7 @@ LIBRARIES = {
     ),
     "phonenumbers": ("whatsapp.phones", "filters", "mapschema"),
     "prometheus_client": ("metrics",),
-    "pyrate_limiter": ("wiring",),
+    "pyrate_limiter": ("turns",),
     "requests": ("transport",),
     "rich": ("commands.*",),
     "ruamel": ("yamlfile", "yamlpass"),

@@ -171,7 +171,7 @@ class Bench:
         company = company_view(hookmap.company, hookmap.policies.upgrades.contact)
         return StorePost(
             hookmap.texts,
-            deliver or partial(self.deliver, died=job.deaths > 0),
+            deliver or partial(self.deliver, died=job.deaths > 0, urgent=job.urgent),
             self.provider,
             job.event_id or "",
             {"company": company},
@@ -227,11 +227,13 @@ class Bench:
             return None
         return self.sending.held(job.key)
 
-    def deliver(self, message: Message, *, died: bool = False) -> Receipt:
+    def deliver(
+        self, message: Message, *, died: bool = False, urgent: bool = False
+    ) -> Receipt:
         """Hand one message to the provider; dry runs send nothing."""
         if self.dry_run:
             return Receipt("dry-run", ())
-        return self.sending.send(message, died=died)
+        return self.sending.send(message, died=died, urgent=urgent)
 
     def tell_staff(
         self,

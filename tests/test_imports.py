@@ -95,6 +95,7 @@ LAYERS = [
             "worker",
             "lanes",
             "turns",
+            "tier",
             "outcomes",
             "retries",
             "schedule",

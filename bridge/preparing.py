@@ -38,6 +38,8 @@ log = structlog.get_logger("worker")
 
 #: Longer than connect + total deadline + the panel's longest work on a call.
 ACTING_LEASE = timedelta(minutes=5)
+#: What happened so long ago is no news any more: `event.held`.
+HELD = timedelta(hours=1)
 #: Staff are told of so many single things an hour, then of the many.
 TOLD_AN_HOUR = 20
 
@@ -134,6 +136,7 @@ class Bench:
             client_id=job.parameters.get("client_id"),
             service_id=job.parameters.get("service_id"),
             domain_id=job.parameters.get("domain_id"),
+            held=event is not None and now - event.occurred_at > HELD,
             given=self._given(job, book, hookmap, now),
         )
         ctx = Context(

@@ -118,8 +118,7 @@ class Sending:
         if message.template is not None:
             self._count(message, urgent)
         self._enter(message)
-        if self.provider.windowed:
-            self.turns.to(message.to)
+        self.turns.to(message.to)
         self.turns.take()
         self.slow_down()
         try:

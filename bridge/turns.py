@@ -37,6 +37,7 @@ log = structlog.get_logger("worker")
 PAIR = timedelta(seconds=6)
 #: Refused for being too fast, a person waits 4^n seconds, n from 0 to 3.
 _WAITS = (1, 4, 16, 64)
+_LONGEST = timedelta(seconds=_WAITS[-1])
 #: After so long without a further refusal they are counted anew.
 _FORGOTTEN = timedelta(hours=1)
 _PEOPLE = 20_000
@@ -130,19 +131,20 @@ class Turns:
     def to(self, person: str) -> None:
         """Take the turn to one person (E.164). Raises Later, StoreUnavailable."""
         self._look()
-        now = self._now()
+        now, pair = self._now(), PAIR if self._give().windowed else timedelta(0)
         with self._lock:
             last = self._written.get(person)
-            free = last + PAIR if last is not None else now
+            free = last + pair if last is not None else now
             until, times = self._refused.get(person, (now, 0))
-            if now < max(free, until):
-                # Whoever waits for him too looks one turn later.
-                look = max(free, until, self._looks.get(person, now) + PAIR)
-                self._keep(self._looks, person, look)
+            again = max(free, until)
+            if now < again <= now + _LONGEST:  # later: the clock was set back
+                if (look := self._looks.get(person)) is not None:
+                    again = max(again, look + PAIR)  # others wait for him too
+                self._keep(self._looks, person, again)
                 why = "one message to a person every 6 s"
                 if now < until:
                     why = f"WhatsApp refused {times} in a row: too fast to this person"
-                raise Later(why, look)
+                raise Later(why, again)
             self._looks.pop(person, None)
             self._keep(self._written, person, now)
 

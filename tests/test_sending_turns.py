@@ -10,7 +10,7 @@ from pyrate_limiter import AbstractClock
 from bridge.errors import ErrorClass, Later, SendError
 from bridge.metrics import Metrics
 from bridge.sending import Sending
-from bridge.store import Store, schema, talk
+from bridge.store import Store, talk
 from bridge.turns import PAIR, Pace
 from bridge.whatsapp import Message, Provider, Receipt
 
@@ -38,11 +38,9 @@ class Counting(Provider):
 
 
 @pytest.fixture
-def sending(tmp_path):
+def sending(database_url):
     """Return what makes a way to the provider; made again it is a restart."""
-    url = f"sqlite:///{tmp_path}/turns.db"
-    schema.migrate(url)
-    store = Store(url, readers=1)
+    store = Store(database_url, readers=1)
     clock = [START]
     providers = []
 
@@ -139,6 +137,18 @@ def test_who_is_written_to_too_fast_waits_longer_each_time_others_go_on(sending)
 
     assert waits == [1, 4, 16, 64, 64]
     assert provider.sent == ["x1", "x2", "x3", "x4", "x5"]
+
+
+def test_a_gateway_paces_nobody_but_obeys_a_refusal(sending):
+    one, provider, _ = sending(80, False)
+    one.send(message("a"))
+    one.send(message("b"))
+    provider.refusals = 1
+    with pytest.raises(SendError):
+        one.send(message("c"))
+
+    assert turn(one, "d") == 1
+    assert provider.sent == ["a", "b"]
 
 
 def test_all_to_him_wait_also_after_a_restart(sending):

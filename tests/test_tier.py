@@ -11,7 +11,7 @@ from bridge.demo.whatsapp.cloud import CloudStub
 from bridge.errors import Later
 from bridge.metrics import Metrics
 from bridge.sending import Sending
-from bridge.store import Store, book, schema, tables, talk
+from bridge.store import Store, book, tables, talk
 from bridge.tier import MARK, reserve
 from bridge.whatsapp import Message, Provider, Receipt
 from bridge.whatsapp.cloud_account import tier
@@ -76,10 +76,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path):
-    url = f"sqlite:///{tmp_path}/tier.db"
-    schema.migrate(url)
-    store = Store(url, readers=1)
+def scene(database_url):
+    store = Store(database_url, readers=1)
     yield Scene(store)
     store.close()
 

@@ -107,8 +107,8 @@ class Sending:
         """Hand one message to the provider and return what it said.
 
         *died*: a process ended while it ran. *urgent*: it may be among the last that
-        the day allows. Raises SendError by the provider's
-        answer, Later where it is not its turn.
+        the day allows. Raises SendError by the provider's answer, Later where it is
+        not its turn.
         """
         if self.provider.tags:
             settled = self._settled(message, died)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from conftest import Kit
@@ -133,6 +134,36 @@ def test_what_goes_first_after_a_halt_and_is_not_sent_lets_the_next_one_go(
     minutes(kit, 5)
 
     assert len(provider.sent) == 3
+
+
+def test_a_slow_numbers_queue_leaves_one_by_one_urgent_first_after_a_restart_too(
+    away: tuple[Kit, Away], bridge_for: Callable[..., wiring.Bridge]
+) -> None:
+    kit, provider = away
+    provider.per_second = 1 / 30
+    bill(kit, 6)
+    kit.work()
+    provider.kind = ErrorClass.HALT
+    minutes(kit, 30)  # turns that nobody took are not made up for
+    provider.kind = None
+    minutes(kit, 1)
+    kit.world.change_password(2)
+    kit.flush()
+    restarted = replace(kit, bridge=bridge_for(provider=provider))
+    for _ in range(150):
+        restarted.clock.advance(timedelta(seconds=5))
+        restarted.bridge.worker.drain()
+
+    tags = [tag.partition("/") for tag, _ in provider.sent]
+    times = [at for _, at in provider.sent]
+    apart = [later - at for at, later in pairwise(times)]
+    assert len(provider.sent) == 7
+    assert min(apart) >= timedelta(seconds=30)
+    names = [name for _, _, name in tags]
+    urgent = names.index("user-password")
+    assert sum(at > times[urgent] for at in times) >= 3  # it left before the others
+    others = [event for event, _, name in tags if name != "user-password"]
+    assert others == sorted(others)
 
 
 # --- An hour's outage with a long queue ---

@@ -14,12 +14,13 @@ from typing import Any
 
 from bench.processes import Missing, Place, bridge_environ, free_port, place
 from bench.table import Note, Row, at_least, at_most
-from bench.whatsapp_hear import SECRET
+from bench.whatsapp_hear import SECRET, fill
 
 #: How long the stub thinks about a message, in seconds.
 _LATENCY = 0.15
-#: States a second, how many of them come in one request, and the longest queue.
-_STATES, _BATCH, _QUEUE = 3000, 10, 10.0
+#: States a second, how many of them come in one request, and the longest queue. Meta
+#: puts several into one when it has them; one in each is the worst that may come.
+_STATES, _BATCHES, _QUEUE = 3000, (10, 1), 10.0
 _RATE = 1000
 _BODY = {
     "messaging_product": "whatsapp",
@@ -51,7 +52,10 @@ def measure(
         rows = _sending(seconds, runs, workers)
     except Missing as error:
         rows = [Note(f"not measured: {error}")]
-    return [*rows, *_limited(seconds, workers), *_hearing(heard_for)]
+    rows += _limited(seconds, workers)
+    for batch in _BATCHES:
+        rows += _hearing(heard_for, batch)
+    return rows
 
 
 def _sending(seconds: float, runs: int, workers: int) -> list[Row | Note]:
@@ -123,26 +127,27 @@ def _told(
 
 
 def _limited(seconds: float, workers: int) -> list[Row | Note]:
-    """See whether the limiter holds its rate, once its first second is over."""
+    """See whether the limiter holds its rate over any five seconds, from the first."""
     with place() as at:
-        given = {"threads": workers, "seconds": max(seconds, 2.0)}
+        given = {"threads": workers, "seconds": max(seconds, 5.0) + 3}
         env = _environ(at, free_port(), workers)
-        rate = float(_told(at, "limiter", given, env)["rate"])
-    off = 100 * abs(rate - _RATE) / _RATE
-    what = f"limiter of one number at {_RATE:,}/s: off by"
+        found = _told(at, "limiter", given, env)
+    off = max(abs(found[name] - _RATE) for name in ("most", "least"))
+    what = f"limiter at {_RATE:,}/s, over any 5 s: off by"
     return [
-        Row("limiter lets through", rate, "/s", float(_RATE), "(the limit)"),
-        at_most(what, off, "%", 2.0),
+        at_most(what, 100 * off / _RATE, "%", 2.0),
+        Row("let through in the first second", found["first"], "", _RATE, "(the rate)"),
     ]
 
 
-def _hearing(seconds: float) -> list[Row | Note]:
+def _hearing(seconds: float, batch: int) -> list[Row | Note]:
     """See whether states are taken as fast as they come."""
     with place() as at:
         port = free_port()
         env = _environ(at, free_port(), 8, port)
+        fill(at.directory / "bridge.db", int(_STATES * seconds))
         at.start([sys.executable, "-m", "bridge", "run"], port=port, **env)
-        given = {"port": port, "rate": _STATES, "seconds": seconds, "batch": _BATCH}
+        given = {"port": port, "rate": _STATES, "seconds": seconds, "batch": batch}
         done = subprocess.run(
             [sys.executable, "-m", "bench.whatsapp_hear", json.dumps(given)],
             env=at.environ(),
@@ -152,16 +157,22 @@ def _hearing(seconds: float) -> list[Row | Note]:
             text=True,
         )
         found = json.loads(done.stdout)
-        kept = _kept(at.directory / "bridge.db")
-    what = f"{_STATES:,} states/s for {seconds:g} s, {_BATCH} in a request"
+        kept, known = _kept(at.directory / "bridge.db")
+    what = f"{_STATES:,} states/s for {seconds:g} s, {batch} in a request"
     sent = found["states"]
+    queue = found["queue"] or [found["worst"]]  # shorter than a second
     return [
-        at_most(f"{what}: slowest answer", found["worst"], "s", _QUEUE),
+        at_most(f"{what}: longest queue", max(queue), "s", _QUEUE),
         Row(f"{what}: kept", kept, "states", sent, "(sent)", "all", kept == sent),
-        Row("p99 of those answers", found["p99"] * 1000, "ms"),
+        Row("  messages brought to their last state", known, "", sent // 3, "(sent)"),
+        Row("  p99 of the answers", found["p99"] * 1000, "ms"),
     ]
 
 
-def _kept(file: Path) -> int:
+def _kept(file: Path) -> tuple[int, int]:
+    """Return how many states were kept, and how many messages went on by them."""
+    questions = ("receipts", "messages WHERE state = 'read'")
     with contextlib.closing(sqlite3.connect(file)) as db:
-        return int(db.execute("SELECT count(*) FROM receipts").fetchone()[0])
+        found = [db.execute(f"SELECT count(*) FROM {one}") for one in questions]
+        kept, known = (int(one.fetchone()[0]) for one in found)
+    return kept, known

@@ -9,6 +9,7 @@ import json
 import sys
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -29,6 +30,8 @@ from bridge.transport import Transport
 from bridge.whatsapp import TemplateState
 
 _WARM_UP = 1.0
+#: The limiter holds its rate over any so many seconds.
+_WINDOW = 5.0
 
 
 class People(SamplePanel):
@@ -141,27 +144,40 @@ def bare(given: dict[str, Any]) -> dict[str, float]:
 
 
 def limiter(given: dict[str, Any]) -> dict[str, float]:
-    """Ask the limiter from as many threads as send; return how many it lets through."""
+    """Ask the limiter from as many threads as send, from its first moment on.
+
+    Return how many it lets through in a second, in the *most* and the *least* of any
+    five seconds, and how many came in the first.
+    """
     settings = environment.load()
     provider = wiring.make_provider(settings, wiring.now)
-    wait = wiring.limiter(provider)
     threads = int(given["threads"])
-    counts, stop = [0] * threads, threading.Event()
+    went: list[list[float]] = [[] for _ in range(threads)]
+    stop = threading.Event()
+    wait = wiring.limiter(provider)
 
     def work(mine: int) -> None:
         while not stop.is_set():
             wait()
-            counts[mine] += 1
+            went[mine].append(time.perf_counter())
 
+    began = time.perf_counter()
     workers = [threading.Thread(target=work, args=(n,)) for n in range(threads)]
     for worker in workers:
         worker.start()
-    time.sleep(_WARM_UP)
-    rate = _rate(lambda: sum(counts), given["seconds"])
+    time.sleep(given["seconds"])
+    ended = time.perf_counter()
     stop.set()
     for worker in workers:
         worker.join()
-    return {"rate": rate}
+    times = sorted(at for mine in went for at in mine if at < ended)
+    starts = [began + step / 20 for step in range(int((ended - began - _WINDOW) * 20))]
+    within = [
+        (bisect_left(times, start + _WINDOW) - bisect_left(times, start)) / _WINDOW
+        for start in starts
+    ]
+    first = bisect_left(times, began + 1)
+    return {"most": max(within), "least": min(within), "first": first}
 
 
 def _rate(count: Callable[[], int], seconds: float) -> float:

@@ -33,6 +33,7 @@ from bridge.whatsapp import (
     Notice,
     Provider,
     SessionNotice,
+    State,
     StateNotice,
     TemplateNotice,
     Unreadable,
@@ -51,7 +52,7 @@ TEXT_LIMIT = 65_536
 
 @dataclass
 class Ear:
-    """What listening needs. *heard* is called after something was kept."""
+    """What listening needs. *heard* is called after what work follows of was kept."""
 
     provider: Provider
     store: Store
@@ -105,17 +106,17 @@ def hear(provider: str) -> ResponseReturnValue:
     except Unreadable as error:
         return problem(400, "Not readable", str(error))
     try:
-        keep(ear, notices, ear.now())
+        follows = keep(ear, notices, ear.now())
     except StoreUnavailable as error:
         log.error("cannot store", why=str(error))
         answer = problem(503, "Cannot be stored now", "Send it again.")
         answer.headers["Retry-After"] = str(RETRY_AFTER)
         return answer
-    if notices:
+    if follows:
         ear.heard()
     if provider == "twilio":  # it shows an error for anything but its own XML
         return Response("<Response/>", mimetype="text/xml")
-    return {}, 200
+    return Response(b"{}", mimetype="application/json")
 
 
 def _as_asked() -> str:
@@ -126,8 +127,11 @@ def _as_asked() -> str:
     return request.full_path.rstrip("?")
 
 
-def keep(ear: Ear, notices: Sequence[Notice], now: datetime) -> None:
-    """Keep what a provider told, each thing once. Raises StoreUnavailable."""
+def keep(ear: Ear, notices: Sequence[Notice], now: datetime) -> bool:
+    """Keep what a provider told, each thing once; return whether work follows of it.
+
+    Raises StoreUnavailable.
+    """
     name = ear.provider.name
     states = [_told(name, one) for one in notices if isinstance(one, StateNotice)]
     others = [
@@ -139,6 +143,7 @@ def keep(ear: Ear, notices: Sequence[Notice], now: datetime) -> None:
         ear.store.write_each(_tell_all, (states, now))
     if others:
         ear.store.write(partial(_keep_others, provider=name, notices=others, now=now))
+    return bool(others) or any(one.state == State.FAILED.value for one in states)
 
 
 def _ours(provider: Provider, one: Notice) -> bool:

@@ -54,7 +54,8 @@ class Ledger(Protocol):
 class Facts:
     """Everything an event leads to; each thing is asked for once, when used.
 
-    *given* are values known without the panel: `cancellation`, `result`, ...
+    *given* are values known without the panel: `cancellation`, `result`, ... *held*
+    says that it waited for over an hour: what was news may be none any more.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Facts:
         service_id: int | None = None,
         invoice_id: int | None = None,
         domain_id: int | None = None,
+        held: bool = False,
         given: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.event = event
@@ -79,6 +81,7 @@ class Facts:
         self._company = company
         self._contact = contact
         self._default_language = language
+        self._held = held
         self._client_id = client_id
         self._service_id = service_id or self.subject.service
         self._invoice_id = invoice_id or self.subject.invoice
@@ -245,7 +248,8 @@ class Facts:
         return self.client.currency
 
     def _event_view(self, language: str | None) -> View:
-        return event_view(self.event, language or self._default_language)
+        language = language or self._default_language
+        return event_view(self.event, language, held=self._held)
 
     def _service_view(self) -> View:
         view = service_view(self.service, self._money(), self._company)

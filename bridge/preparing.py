@@ -40,6 +40,8 @@ log = structlog.get_logger("worker")
 #: Longer than connect + total deadline + the panel's longest work on a call.
 ACTING_LEASE = timedelta(minutes=5)
 ALERT_LEASE = timedelta(minutes=3)
+#: What happened so long ago is no news any more: `event.held`.
+HELD = timedelta(hours=1)
 #: Staff are told of so many single things an hour, then of the many.
 TOLD_AN_HOUR = 20
 
@@ -142,6 +144,7 @@ class Bench:
             client_id=job.parameters.get("client_id"),
             service_id=job.parameters.get("service_id"),
             domain_id=job.parameters.get("domain_id"),
+            held=event is not None and now - event.occurred_at > HELD,
             given=self._given(job, book, hookmap, now),
         )
         ctx = Context(
@@ -180,7 +183,8 @@ class Bench:
         company = company_view(hookmap.company, hookmap.policies.upgrades.contact)
         return StorePost(
             hookmap.texts,
-            deliver or partial(self.deliver, before=self._before(job)),
+            deliver
+            or partial(self.deliver, before=self._before(job), urgent=job.urgent),
             self.provider,
             job.event_id or "",
             {"company": company},
@@ -245,11 +249,13 @@ class Bench:
             return None
         return self.sending.held(job.key)
 
-    def deliver(self, message: Message, *, before: Before | None = None) -> Receipt:
+    def deliver(
+        self, message: Message, *, before: Before | None = None, urgent: bool = False
+    ) -> Receipt:
         """Hand one message to the provider; dry runs send nothing."""
         if self.dry_run:
             return Receipt("dry-run", ())
-        return self.sending.send(message, before or Before())
+        return self.sending.send(message, before or Before(), urgent=urgent)
 
     def tell_staff(
         self,

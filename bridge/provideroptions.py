@@ -35,6 +35,8 @@ class Option:
 
 
 _E164 = r"(whatsapp:)?\+[1-9][0-9]{6,14}|MG[0-9a-f]{32}"
+_PEOPLE = r"[0-9]{1,7}"
+_A_DAY = "a number of people, as 250 or 2000; 0 is no limit"
 #: A phone account that writes faster than this is soon banned.
 GATEWAY_RATE = "0.033"
 
@@ -73,6 +75,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             "a text of your own, typed again where Meta asks for the webhook",
         ),
         Option("WHATSAPP_CLOUD_PER_SECOND", default="80", kind="rate"),
+        Option("WHATSAPP_CLOUD_PEOPLE_A_DAY", form=_PEOPLE, said=_A_DAY),
     ),
     "twilio": (
         Option("WHATSAPP_TWILIO_URL", default="https://api.twilio.com", kind="address"),
@@ -95,6 +98,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             said="a number as +14155550100, or a messaging service (MG...)",
         ),
         Option("WHATSAPP_TWILIO_PER_SECOND", default="80", kind="rate"),
+        Option("WHATSAPP_TWILIO_PEOPLE_A_DAY", form=_PEOPLE, said=_A_DAY),
     ),
     "evolution": (
         Option("WHATSAPP_EVOLUTION_URL", "the gateway's base address", kind="address"),
@@ -147,6 +151,12 @@ def values(provider: str, given: Mapping[str, str]) -> dict[str, str]:
         option.name: given.get(option.name) or option.default
         for option in OPTIONS[provider]
     }
+
+
+def people(provider: str, found: Mapping[str, str]) -> int | None:
+    """Return how many people a day were set for *provider*, None where none were."""
+    given = found[f"WHATSAPP_{provider.upper()}_PEOPLE_A_DAY"]
+    return int(given) if given else None
 
 
 def _problem(option: Option, value: str) -> str:

@@ -90,6 +90,7 @@ class Schedule:
             ("telephones", partial(self._led, upkeep.index_phones), 30),
             ("templates", partial(self._led, upkeep.sync_templates), 60 * 60),
             ("provider", partial(self._led, upkeep.watch_session), 5 * 60),
+            ("people a day", partial(self._led, upkeep.sync_people), 60 * 60),
         ]
 
     def _led(self, step: Callable[[Bench], object]) -> None:
@@ -102,9 +103,10 @@ class Schedule:
             log.warning("upkeep put off", why=str(error))
 
     def _first(self) -> None:
-        """Know the templates before the first message goes out."""
+        """Know templates and limit before the first message goes out."""
         try:
             upkeep.sync_templates(self.bench)
+            upkeep.sync_people(self.bench)
         except RemoteError as error:
             log.warning("templates not read", why=str(error))
 

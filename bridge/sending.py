@@ -29,6 +29,7 @@ from bridge.hooks.records import AGAIN
 from bridge.metrics import Metrics
 from bridge.store import Store, outbox, talk
 from bridge.store.outbox import NewJob
+from bridge.tier import Tier
 from bridge.turns import Turns
 from bridge.whatsapp import Message, Provider, Receipt, State, TemplateState
 from bridge.whatsapp.templates import chosen
@@ -69,11 +70,13 @@ class Sending:
     slow_down: Callable[[], None] = lambda: None
     circuit: Breaker = field(init=False)
     turns: Turns = field(init=False)
+    tier: Tier = field(init=False)
     _probe: str = ""
 
     def __post_init__(self) -> None:
         self.circuit = Breaker(self.provider.name, self.now)
         self.turns = Turns(self.store, self.give, self.now)
+        self.tier = Tier(self.store, self.give, self.now)
 
     @property
     def provider(self) -> Provider:
@@ -116,11 +119,14 @@ class Sending:
             if over:
                 self.circuit.release()
 
-    def send(self, message: Message, before: Before | None = None) -> Receipt:
+    def send(
+        self, message: Message, before: Before | None = None, *, urgent: bool = False
+    ) -> Receipt:
         """Hand one message to the provider and return what it said.
 
-        Raises SendError by the provider's answer, Later where it is not its turn,
-        Parked where it may have been sent twice already.
+        *urgent*: it may be among the last that the day allows. Raises SendError by the
+        provider's answer, Later where it is not its turn, Parked where it may have
+        been sent twice already.
         """
         before = before or Before()
         if self.provider.tags:
@@ -129,15 +135,16 @@ class Sending:
                 return settled
         self._may_repeat(before)
         message = self._formed(message)
+        if message.template is not None:
+            self._count(message, urgent)
         self._enter(message)
-        if self.provider.windowed:
-            self.turns.to(message.to)
+        self.turns.to(message.to)
         self.turns.take()
         self.slow_down()
         if before.count:
             before.note()
         try:
-            receipt = self._sent(message)
+            receipt = self._sent(message, urgent)
         except SendError as error:
             self._note(error)
             if error.kind is ErrorClass.PAIR:
@@ -212,7 +219,21 @@ class Sending:
             )
         return replace(message, free=False, template=found.template)
 
-    def _sent(self, message: Message) -> Receipt:
+    def _count(self, message: Message, urgent: bool) -> None:
+        """Raise Later where the day's people are used up; staff are told once a day."""
+        try:
+            self.tier.admit(message.to, message.tag, urgent=urgent)
+        except Later as later:
+            name, now = self.provider.name, self.now()
+            text = (
+                f"[bridge] WhatsApp ({name}): {later}. Further messages outside the 24 "
+                "hours wait; a few are kept for urgent ones."
+            )
+            key = f"tier:{name}/{now:%Y-%m-%d}"
+            self.store.write(partial(_tell_staff, key=key, text=text, now=now))
+            raise
+
+    def _sent(self, message: Message, urgent: bool) -> Receipt:
         """Send it; where the window turns out to be closed, once as a template."""
         try:
             return self.provider.send(message)
@@ -222,7 +243,9 @@ class Sending:
             if not self.provider.windowed:
                 raise
             self.store.write(lambda db: talk.close_window(db, message.to))
-            return self.provider.send(self._as_template(message))
+            message = self._as_template(message)
+            self._count(message, urgent)
+            return self.provider.send(message)
 
     def _enter(self, message: Message) -> None:
         if self._probe == message.tag:
@@ -261,8 +284,13 @@ class Sending:
         self.circuit.failed(locked)
         if first:
             log.error("provider halted", provider=error.provider, why=error.detail)
-            self.store.write(partial(_tell_staff, provider=error.provider,
-                                     why=error.detail, now=self.now()))  # fmt: skip
+            now = self.now()
+            text = (
+                f"[bridge] WhatsApp ({error.provider}) takes no messages: "
+                f"{error.detail}. They wait, and go out when it is mended."
+            )
+            key = f"halt:{error.provider}/{now:%Y-%m-%d}"
+            self.store.write(partial(_tell_staff, key=key, text=text, now=now))
 
 
 def earlier(tag: str) -> list[str]:
@@ -294,14 +322,10 @@ def _state(row: sa.Row[tuple[str, ...]]) -> TemplateState:
     )
 
 
-def _tell_staff(db: sa.Connection, *, provider: str, why: str, now: datetime) -> None:
-    """Have staff told that nothing is sent, once a day."""
-    text = (
-        f"[bridge] WhatsApp ({provider}) takes no messages: {why}. They wait, and go "
-        "out when it is mended."
-    )
+def _tell_staff(db: sa.Connection, *, key: str, text: str, now: datetime) -> None:
+    """Have staff told of something, once for each *key*."""
     job = NewJob(
-        key=f"halt:{provider}/{now:%Y-%m-%d}",
+        key=key,
         event_id=None,
         action="log_activity",
         rule="whatsapp",

@@ -11,10 +11,20 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from time import monotonic
+from time import monotonic, sleep
+from typing import cast
 
 import sqlalchemy as sa
 import structlog
+from pyrate_limiter import (
+    GCRA,
+    AbstractClock,
+    Duration,
+    MonotonicClock,
+    Rate,
+    RateItem,
+    StateBucket,
+)
 
 from bridge.errors import Later, StoreUnavailable
 from bridge.store import Store, turns
@@ -27,6 +37,7 @@ log = structlog.get_logger("worker")
 PAIR = timedelta(seconds=6)
 #: Refused for being too fast, a person waits 4^n seconds, n from 0 to 3.
 _WAITS = (1, 4, 16, 64)
+_LONGEST = timedelta(seconds=_WAITS[-1])
 #: After so long without a further refusal they are counted anew.
 _FORGOTTEN = timedelta(hours=1)
 _PEOPLE = 20_000
@@ -36,6 +47,40 @@ _SLOW = 1.0
 _FRESH = 1.0
 #: Names of the marks of who was refused begin so.
 REFUSED = "pair:"
+
+
+#: What may be made up for of turns that nobody took, in seconds: threads wake late.
+_SLACK = 0.02
+
+
+class Pace:
+    """Lets *per_second* messages a second through, one after the other, evenly.
+
+    Nothing else is saved up while nobody comes, so that no second after a start or a
+    pause has more than its share. *clock* counts milliseconds, *pause* takes seconds.
+    """
+
+    def __init__(
+        self,
+        per_second: float,
+        clock: AbstractClock | None = None,
+        pause: Callable[[float], None] = sleep,
+    ) -> None:
+        burst = max(round(per_second * _SLACK), 1)
+        rate = Rate(round(per_second * 1000), 1000 * Duration.SECOND, burst=burst)
+        self._bucket = StateBucket([rate], GCRA(), clock=clock or MonotonicClock())
+        self._pause = pause
+        self._turn = threading.Lock()
+
+    def wait(self) -> None:
+        """Return when it is one's turn; safe to share by threads."""
+        with self._turn:  # one waits for the next place, the others for him
+            while True:
+                now = self._bucket.now()  # type: ignore[no-untyped-call]  # theirs
+                item = RateItem("number", now)
+                if self._bucket.put(item):
+                    return
+                self._pause(cast(int, self._bucket.waiting(item)) / 1000)
 
 
 class Turns:
@@ -86,19 +131,20 @@ class Turns:
     def to(self, person: str) -> None:
         """Take the turn to one person (E.164). Raises Later, StoreUnavailable."""
         self._look()
-        now = self._now()
+        now, pair = self._now(), PAIR if self._give().windowed else timedelta(0)
         with self._lock:
             last = self._written.get(person)
-            free = last + PAIR if last is not None else now
+            free = last + pair if last is not None else now
             until, times = self._refused.get(person, (now, 0))
-            if now < max(free, until):
-                # Whoever waits for him too looks one turn later.
-                look = max(free, until, self._looks.get(person, now) + PAIR)
-                self._keep(self._looks, person, look)
+            again = max(free, until)
+            if now < again <= now + _LONGEST:  # later: the clock was set back
+                if (look := self._looks.get(person)) is not None:
+                    again = max(again, look + PAIR)  # others wait for him too
+                self._keep(self._looks, person, again)
                 why = "one message to a person every 6 s"
                 if now < until:
                     why = f"WhatsApp refused {times} in a row: too fast to this person"
-                raise Later(why, look)
+                raise Later(why, again)
             self._looks.pop(person, None)
             self._keep(self._written, person, now)
 

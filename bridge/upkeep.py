@@ -13,6 +13,7 @@ from bridge.errors import Reason, RemoteError
 from bridge.preparing import Bench
 from bridge.store import book, outbox, talk
 from bridge.store.outbox import NewJob
+from bridge.tier import MARK
 from bridge.whatsapp import TemplateState
 from bridge.whatsapp.phones import normalise
 
@@ -85,6 +86,15 @@ def sync_templates(bench: Bench) -> list[TemplateState]:
     now = bench.now()
     bench.store.write(lambda db: keep_templates(db, states, now))
     return states
+
+
+def sync_people(bench: Bench) -> int | None:
+    """Keep to how many people a day may be written. Raises RemoteError."""
+    limit = bench.provider.people_a_day()
+    if limit is not None:
+        name, now = MARK + bench.provider.name, bench.now()
+        bench.store.write(lambda db: book.mark(db, name, now, people=limit))
+    return limit
 
 
 def keep_templates(

@@ -14,6 +14,7 @@ FIELDS: dict[str, dict[str, tuple[str, str]]] = {
         "actor": ("text", "client, admin, api, system or unknown"),
         "changed": ("list", "names of the edited fields, in the client's language"),
         "old_phone": ("text", "the telephone before the edit, as the panel had it"),
+        "held": ("flag", "over an hour ago: held by the night, a rate or an outage"),
         # ... and each field that the hookpoint carries (`hooks show HOOKPOINT`)
     },
     "client": {

@@ -65,10 +65,10 @@ def language_of(client: Client, default: str) -> str:
     return _LANGUAGES.get(client.language.casefold(), default)
 
 
-def event_view(event: Event | None, language: str) -> View:
-    """Show an event: its own fields (nested ones flat) and who did it."""
+def event_view(event: Event | None, language: str, *, held: bool = False) -> View:
+    """Show an event: its own fields (nested ones flat), who did it, if it is *held*."""
     if event is None:
-        return View(dict.fromkeys(FIELDS["event"], ""))
+        return View(dict.fromkeys(FIELDS["event"], "") | {"held": held})
     known = catalogue().get(event.hookpoint)
     names = known.fields if known else ()
     shown: dict[str, Any] = {name.rpartition(".")[2]: "" for name in names}
@@ -83,6 +83,7 @@ def event_view(event: Event | None, language: str) -> View:
         actor=event.context.get("actor", "unknown"),
         changed=labels.changed(event.context.get("changed", []), language),
         old_phone=event.context.get("old_phonenumber", ""),
+        held=held,
     )
     return View(shown)
 

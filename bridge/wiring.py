@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TextIO
 
 import structlog
-from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate
 
 from bridge import __version__
 from bridge import settings as environment
@@ -24,6 +23,7 @@ from bridge.preparing import Bench
 from bridge.settings import Settings
 from bridge.store import Store, engines, schema
 from bridge.transport import Transport
+from bridge.turns import Pace
 from bridge.whatsapp import Provider
 from bridge.whatsapp.cloud import CloudProvider, CloudSettings
 from bridge.whatsapp.console import ConsoleProvider
@@ -242,19 +242,7 @@ def limiter(provider: Provider) -> Callable[[], None]:
     per_second = provider.per_second
     if provider.name == "console" or per_second < 1:
         return lambda: None
-    found = Limiter(InMemoryBucket([pace(per_second)]))
-
-    def wait() -> None:
-        found.try_acquire("number", blocking=True)
-
-    return wait
-
-
-def pace(per_second: float) -> Rate:
-    """Return a rate in the limiter's terms: so many a second, or one in so many."""
-    if per_second >= 1:
-        return Rate(int(per_second), Duration.SECOND)
-    return Rate(1, round(1000 / per_second))
+    return Pace(per_second).wait
 
 
 def own(settings: Settings) -> IO[str] | None:

@@ -155,7 +155,7 @@ REMINDERS = [
 def test_each_reminder_of_the_panel_has_one_text(kind, balance, messages):
     variables = {
         "event": {"type": kind},
-        "invoice": {"balance": Money(Decimal(balance), "USD")},
+        "invoice": {"balance": Money(Decimal(balance), "USD"), "status": "Unpaid"},
     }
 
     sent = [

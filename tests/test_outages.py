@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from conftest import Kit
 from looking import rows, staff_lines
+from pyrate_limiter import AbstractClock
 
 from bridge import wiring
 from bridge.demo.panel_rows import Line
 from bridge.errors import ErrorClass, SendError
-from bridge.store import tables
+from bridge.store import outbox, tables
+from bridge.store.outbox import NewJob
+from bridge.turns import Pace
 from bridge.whatsapp import Health, Message, Provider, Receipt
+
+#: Messages that wait through an outage: as many as the issue asks, or a tenth.
+QUEUE = 10_000 if os.environ.get("SWEEP") == "full" else 1_000
 
 
 class Away(Provider):
@@ -125,3 +134,100 @@ def test_what_goes_first_after_a_halt_and_is_not_sent_lets_the_next_one_go(
     minutes(kit, 5)
 
     assert len(provider.sent) == 3
+
+
+def test_a_slow_numbers_queue_leaves_one_by_one_urgent_first_after_a_restart_too(
+    away: tuple[Kit, Away], bridge_for: Callable[..., wiring.Bridge]
+) -> None:
+    kit, provider = away
+    provider.per_second = 1 / 30
+    bill(kit, 6)
+    kit.work()
+    provider.kind = ErrorClass.HALT
+    minutes(kit, 30)  # turns that nobody took are not made up for
+    provider.kind = None
+    minutes(kit, 1)
+    kit.world.change_password(2)
+    kit.flush()
+    restarted = replace(kit, bridge=bridge_for(provider=provider))
+    for _ in range(150):
+        restarted.clock.advance(timedelta(seconds=5))
+        restarted.bridge.worker.drain()
+
+    tags = [tag.partition("/") for tag, _ in provider.sent]
+    times = [at for _, at in provider.sent]
+    apart = [later - at for at, later in pairwise(times)]
+    assert len(provider.sent) == 7
+    assert min(apart) >= timedelta(seconds=30)
+    names = [name for _, _, name in tags]
+    urgent = names.index("user-password")
+    assert sum(at > times[urgent] for at in times) >= 3  # it left before the others
+    others = [event for event, _, name in tags if name != "user-password"]
+    assert others == sorted(others)
+
+
+# --- An hour's outage with a long queue ---
+
+
+class Steady(AbstractClock):
+    """The bridge's clock for the limiter, which passes while somebody waits for it."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+
+    def now(self) -> int:
+        """Return milliseconds."""
+        return int(self._kit.clock.now().timestamp() * 1000)
+
+    def pause(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        self._kit.clock.advance(timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize("kind", [ErrorClass.RETRY, ErrorClass.HALT])
+def test_a_long_queue_leaves_after_an_hours_outage_at_the_rate_and_in_order(
+    away: tuple[Kit, Away], kind: ErrorClass
+) -> None:
+    kit, provider = away
+    steady, rate = Steady(kit), 80
+    kit.bridge.bench.sending.slow_down = Pace(rate, steady, steady.pause).wait
+    provider.kind = kind
+    now, count = kit.clock.now(), QUEUE
+    jobs = [waiting(7 * number % count, now) for number in range(count)]  # mixed
+    for start in range(0, count, 500):
+        some = jobs[start : start + 500]
+        kit.bridge.store.write(lambda db, some=some: outbox.put(db, some, now), 30.0)
+    for _ in range(12):  # what has come by then runs, and is put off
+        kit.advance(minutes=5)
+    assert provider.sent == []
+    provider.kind = None
+    for _ in range(100):
+        kit.advance(seconds=10)
+
+    order = [tag for tag, _ in provider.sent]
+    times = [at.timestamp() for _, at in provider.sent]
+    assert order == [job.key for job in sorted(jobs, key=rank)]
+    assert {row.state for row in rows(kit.bridge.store, tables.jobs)} == {"done"}
+    within = [bisect_left(times, at + 5) - n for n, at in enumerate(times)]
+    assert max(within) <= 1.02 * 5 * rate
+    spent = times[-1] - times[0]
+    assert count / rate * 0.98 <= spent <= count / rate * 1.02 + 1
+
+
+def waiting(number: int, now: datetime) -> NewJob:
+    """Return an alert of the last hour; each tenth is urgent, and so is the last."""
+    return NewJob(
+        key=f"queued-{number:05d}",
+        event_id=None,
+        action="send_alert",
+        rule="r",
+        run_at=now + timedelta(hours=1) * number / QUEUE,
+        parameters={"message": "welcome", "client_id": 1 + number % 7},
+        urgent=number % 10 == 9,
+        client_id=1 + number % 7,
+    )
+
+
+def rank(job: NewJob) -> tuple[bool, datetime]:
+    """Return what orders them: urgent ones first, then the oldest."""
+    return not job.urgent, job.run_at

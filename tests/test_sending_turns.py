@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pyrate_limiter import AbstractClock
 
 from bridge.errors import ErrorClass, Later, SendError
 from bridge.metrics import Metrics
 from bridge.sending import Sending
-from bridge.store import Store, schema, talk
-from bridge.turns import PAIR
+from bridge.store import Store, talk
+from bridge.turns import PAIR, Pace
 from bridge.whatsapp import Message, Provider, Receipt
 
 START = datetime(2026, 11, 2, 15, tzinfo=UTC)
@@ -37,11 +38,9 @@ class Counting(Provider):
 
 
 @pytest.fixture
-def sending(tmp_path):
+def sending(database_url):
     """Return what makes a way to the provider; made again it is a restart."""
-    url = f"sqlite:///{tmp_path}/turns.db"
-    schema.migrate(url)
-    store = Store(url, readers=1)
+    store = Store(database_url, readers=1)
     clock = [START]
     providers = []
 
@@ -140,6 +139,18 @@ def test_who_is_written_to_too_fast_waits_longer_each_time_others_go_on(sending)
     assert provider.sent == ["x1", "x2", "x3", "x4", "x5"]
 
 
+def test_a_gateway_paces_nobody_but_obeys_a_refusal(sending):
+    one, provider, _ = sending(80, False)
+    one.send(message("a"))
+    one.send(message("b"))
+    provider.refusals = 1
+    with pytest.raises(SendError):
+        one.send(message("c"))
+
+    assert turn(one, "d") == 1
+    assert provider.sent == ["a", "b"]
+
+
 def test_all_to_him_wait_also_after_a_restart(sending):
     one, provider, clock = sending(80, True)
     provider.refusals = 3
@@ -171,3 +182,54 @@ def test_a_message_that_is_taken_ends_the_count(sending):
         one.send(message("b"))
 
     assert told.value.retry_after == 1
+
+
+# --- The rate of a quick number ---
+
+
+class Time(AbstractClock):
+    """Time that passes only where somebody waits, who wakes a little late."""
+
+    def __init__(self, late=0.0):
+        self.seconds, self.late = 1000.0, late
+
+    def now(self):
+        return int(self.seconds * 1000)
+
+    def pause(self, seconds):
+        self.seconds += seconds + self.late
+
+
+def most_in(times, seconds):
+    """Return the most that went in any so many seconds."""
+    return max(
+        sum(start <= at < start + seconds for at in times) for start in times[::50]
+    )
+
+
+@pytest.mark.parametrize("late", [0.0, 0.004], ids=["in time", "late"])
+@pytest.mark.parametrize("rate", [80, 1000])
+def test_no_five_seconds_have_more_than_their_share_nor_much_less(rate, late):
+    time = Time(late)
+    pace = Pace(rate, time, time.pause)
+    went = []
+    for pause in (0.0, 60.0, 0.3, 7.0):
+        time.seconds += pause
+        for _ in range(rate * 12):
+            pace.wait()
+            went.append(time.seconds - 1000)
+
+    within = most_in(went, 5.0)
+    assert 0.98 * 5 * rate <= within <= 1.02 * 5 * rate
+
+
+def test_the_first_second_is_no_burst():
+    time = Time()
+    pace = Pace(80, time, time.pause)
+    went = []
+    for _ in range(200):
+        pace.wait()
+        went.append(time.seconds - 1000)
+
+    assert sum(at < 1.0 for at in went) <= 81
+    assert sum(at < 0.1 for at in went) <= 9

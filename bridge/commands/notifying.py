@@ -7,10 +7,12 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import click
+import sqlalchemy as sa
 
 from bridge import __version__, wiring
 from bridge.commands.comparing import compare, in_use, variables_of
@@ -22,6 +24,7 @@ from bridge.hookmap import HookMap, load_map
 from bridge.sending import form_of
 from bridge.settings import Settings
 from bridge.store import Store, engines, schema, talk
+from bridge.tier import DAY, reserve
 from bridge.transport import Answer, Call, Transport
 from bridge.whatsapp import Health, Message, Provider, TemplateState
 from bridge.whatsapp.phones import explain, normalise
@@ -35,6 +38,7 @@ _STAND_INS = ("hello_world", "welcome")
 _PATIENCE = 10.0
 
 Say = Callable[[Health], None]
+T = TypeVar("T")
 
 
 # --- doctor ---
@@ -60,9 +64,29 @@ def examine(settings: Settings, say: Say) -> None:
         say(one)
     if provider.windowed and not any(one.level == "error" for one in found):
         _templates(settings, provider, say)
+        if (counted := _counted(settings, provider)) is not None:
+            say(counted)
     if settings.public_url:
         with Transport(pool=1, total=_PATIENCE, version=__version__) as transport:
             say(webhook(settings.public_url, provider, transport))
+
+
+def _counted(settings: Settings, provider: Provider) -> Health | None:
+    """Say how many of the day's people are written to, where they are limited."""
+    try:
+        limit = provider.people_a_day()
+    except RemoteError as error:
+        return Health("warning", f"the messaging limit is not known ({error.detail})")
+    if not limit:
+        return None
+    used = len(_of_store(settings, _reached(provider.name)) or ())
+    level = "warning" if used >= limit - reserve(limit) else "ok"
+    what = f"{used} of {limit} people a day were written to outside the 24 hours"
+    return Health(level, what)
+
+
+def _reached(name: str) -> Callable[[sa.Connection], dict[str, datetime]]:
+    return lambda db: talk.reached(db, name, wiring.now() - DAY)
 
 
 def _templates(settings: Settings, provider: Provider, say: Say) -> None:
@@ -158,6 +182,8 @@ def test(number: str, name: str, dry_run: bool, as_json: bool) -> None:
     told = {"to": to, "provider": provider.name, "form": form_of(message)}
     if as_json:
         return show(told | {"state": state, "id": receipt.id})
+    if (counted := _counted(settings, provider)) is not None:
+        click.echo(f"{counted.what}.", err=True)
     click.echo(f"{state}, as {told['form']}, id {receipt.id or 'unknown'}")
     if "accepted" in state:
         click.echo("Accepted is not delivered: see that it arrives.", err=True)
@@ -222,11 +248,17 @@ def _approved(
 
 
 def _wrote_lately(settings: Settings, to: str) -> bool:
-    """Tell whether the store knows that the 24 hours are open; it is not made."""
+    """Tell whether the store knows that the 24 hours are open."""
+    now = wiring.now()
+    return bool(_of_store(settings, lambda db: talk.contact(db, to).window_open(now)))
+
+
+def _of_store(settings: Settings, ask: Callable[[sa.Connection], T]) -> T | None:
+    """Return what the store says; where there is none it is not made."""
     path = engines.file_of(settings.database_url)
     if path is not None and not path.exists():
-        return False
+        return None
     with to_read(settings) as there:
         schema.migrate(there.database_url)
         with closing(Store(there.database_url, readers=1)) as store, store.read() as db:
-            return talk.contact(db, to).window_open(wiring.now())
+            return ask(db)

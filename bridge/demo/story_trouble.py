@@ -51,13 +51,13 @@ def outage(play: Play) -> None:
     """The panel's API is away for hours; deliveries are kept, nothing is lost."""
     play.panel.faults.outage = True
     made = [bill(play, client, 30) for client in (ANA, BRUNO, GABRIELA)]
-    for invoice in made:
+    for invoice in made[:2]:
         play.world.pay_invoice(invoice.id)
     before = len(play.outbox.delivered)
     play.arrives()
     kept = play.outbox.delivered[before:]
     answers = Counter(f"HTTP {row.status}" for row in kept)
-    play.expect("envíos guardados", "deliveries kept", Counter({"HTTP 202": 6}),
+    play.expect("envíos guardados", "deliveries kept", Counter({"HTTP 202": 5}),
                 answers)  # fmt: skip
     for _ in range(HOURS * 12):
         play.later(5)
@@ -71,17 +71,23 @@ def outage(play: Play) -> None:
 
 
 def panel_back(play: Play) -> None:
-    """The panel is back: everything that waited is done, each thing once."""
+    """The panel is back: what is still of use is told, each thing once.
+
+    Who paid meanwhile is thanked, and not told of a new invoice.
+    """
     play.panel.faults.outage = False
     sent = play.now_sent()
     for _ in range(18):
-        if len(sent) >= 6:
+        if len(sent) >= 3:
             break
         play.later(5)
         sent += play.now_sent()
-    names = ("Ana", "Bruno", "Gabriela")
-    wanted = [f"{name} {text}" for name in names for text in _PAIR]
-    play.came(sent, *wanted)
+    play.came(sent, "Ana payment_received", "Bruno payment_received",
+              "Gabriela invoice_created")  # fmt: skip
+    play.tell(
+        "lo que se pagó en esas horas ya no se anuncia como factura nueva",
+        "what was paid in those hours is not announced as a new invoice any more",
+    )
 
 
 class Gate:

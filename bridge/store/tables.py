@@ -218,6 +218,16 @@ messages = sa.Table(
     sa.Column("error", sa.Text),
 )
 
+by_template = sa.and_(
+    messages.c.form.is_not(None), messages.c.form != sa.literal_column("'free'")
+)
+sa.Index(
+    "messages_by_template",
+    messages.c.created_at,
+    sqlite_where=by_template,
+    postgresql_where=by_template,
+)
+
 #: What a provider's webhooks said of messages, each state once; one that comes
 #: before our own answer is kept here until the message is known. *to* is the number
 #: that the provider says it is about, empty where it does not tell.

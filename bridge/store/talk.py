@@ -13,7 +13,14 @@ import sqlalchemy as sa
 from bridge.store import outbox
 from bridge.store.dialect import insert
 from bridge.store.outbox import NewJob
-from bridge.store.tables import contacts, messages, phones, receipts, templates
+from bridge.store.tables import (
+    by_template,
+    contacts,
+    messages,
+    phones,
+    receipts,
+    templates,
+)
 
 #: Which state says more than another; a message never goes back.
 RANK = {"unsure": 0, "accepted": 1, "sent": 2, "failed": 3, "delivered": 4, "read": 5}
@@ -193,6 +200,14 @@ def message(db: sa.Connection, *, key: str = "", provider_id: str = "") -> Any:
         return None
     query = sa.select(messages).where(messages.c.provider_id == provider_id)
     return db.execute(query.limit(1)).first()
+
+
+def reached(db: sa.Connection, provider: str, since: datetime) -> dict[str, datetime]:
+    """Return whom templates went to since then, each with the time of the last one."""
+    at = messages.c.created_at
+    query = sa.select(messages.c.to, sa.func.max(at)).group_by(messages.c.to)
+    query = query.where(by_template, at > since, messages.c.provider == provider)
+    return {row[0]: row[1] for row in db.execute(query)}
 
 
 # --- Contacts ---

@@ -315,11 +315,14 @@ class Provider(Protocol):
     def health(self) -> list[Health]:
         """Return what can be known of login, number, limits, webhook and session.
 
-        The first says whether login or session are good: after an outage no message
-        is tried while they are not. An unreachable provider is a finding too: this
-        raises nothing.
+        The first tells of login or session: after an outage no message is tried while
+        it is an error. An unreachable provider is a finding too; nothing is raised.
         """
         return []
+
+    def people_a_day(self) -> int | None:
+        """Return how many people it may write to outside their window; 0: all."""
+        return None
 
     def templates(self) -> list[TemplateState]:
         """Return every template there is. Raises `RemoteError`."""
@@ -335,8 +338,7 @@ class Provider(Protocol):
     def check_number(self, number: str) -> str | None:
         """Return the provider's own id of an E.164 number, None if it has none.
 
-        Where there is nothing to look up it is the number itself. Raises
-        `RemoteError`.
+        Where there is nothing to look up it is the number itself. Raises RemoteError.
         """
         return number
 

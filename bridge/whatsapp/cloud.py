@@ -54,6 +54,7 @@ class CloudSettings:
     verify_token: Secret
     per_second: float
     public_url: str = ""
+    people: int | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> CloudSettings:
@@ -71,6 +72,7 @@ class CloudSettings:
             verify_token=Secret(found["WHATSAPP_CLOUD_VERIFY_TOKEN"]),
             per_second=float(found["WHATSAPP_CLOUD_PER_SECOND"]),
             public_url=settings.public_url,
+            people=provideroptions.people("cloud", found),
         )
 
 
@@ -212,6 +214,11 @@ class CloudProvider(Provider):
     def health(self) -> list[Health]:
         """Ask for the number, its quality and limit, and where webhooks go."""
         return self._account().health()
+
+    def people_a_day(self) -> int | None:
+        """Return Meta's messaging limit, or what was set where it tells none."""
+        told = self._account().people_a_day()
+        return self._settings.people if told is None else told
 
     def templates(self) -> list[TemplateState]:
         """Return every template of the account."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -85,6 +86,11 @@ class Account:
             here.append(Health("ok", "webhooks come here"))
         return here
 
+    def people_a_day(self) -> int | None:
+        """Return the messaging limit, 0 where there is none, None where untold."""
+        found = self._get(self._number, fields="messaging_limit_tier")
+        return tier(word(found, "messaging_limit_tier"))
+
     def templates(self) -> list[TemplateState]:
         """Return every template, page by page."""
         found: list[TemplateState] = []
@@ -133,6 +139,14 @@ class Account:
         tail = f"?{urlencode(query)}" if query else ""
         call = Call.get(f"{self._base}/{path}{tail}", headers=self._auth)
         return self._line.ask(call, self._judge)
+
+
+def tier(said: str) -> int | None:
+    """Read Meta's word for a limit: TIER_250, TIER_2K, ..., TIER_UNLIMITED."""
+    if said == "TIER_UNLIMITED":
+        return 0
+    found = re.fullmatch(r"TIER_([0-9]{1,6})(K?)", said, re.ASCII)
+    return int(found[1]) * (1000 if found[2] else 1) if found else None
 
 
 def _components(draft: TemplateDraft) -> list[dict[str, Any]]:

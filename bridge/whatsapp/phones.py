@@ -36,6 +36,14 @@ def normalise(raw: str, country: str, *, default_country: str = "") -> str | Non
     A number without its country's prefix is read with *country* (the client's)
     alone, with *default_country* only where the client has none.
     """
+    if len(raw) > _LONGEST:  # nothing so long is a number, nor worth remembering
+        return None
+    return _known(raw, country, default_country)
+
+
+@lru_cache(maxsize=4096)
+def _known(raw: str, country: str, default_country: str) -> str | None:
+    """Read a number, or remember it: one person's comes with each of his states."""
     try:
         return _read(raw, country, default_country)
     except _Unusable:

@@ -55,6 +55,7 @@ class TwilioSettings:
     sender: str
     per_second: float
     public_url: str = ""
+    people: int | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> TwilioSettings:
@@ -69,6 +70,7 @@ class TwilioSettings:
             sender=found["WHATSAPP_TWILIO_FROM"].removeprefix("whatsapp:"),
             per_second=float(found["WHATSAPP_TWILIO_PER_SECOND"]),
             public_url=settings.public_url,
+            people=provideroptions.people("twilio", found),
         )
 
     @property
@@ -191,6 +193,10 @@ class TwilioProvider(Provider):
             return [*found, Health("ok", what)]
         what = "BRIDGE_PUBLIC_URL is not set: states and replies cannot come in"
         return [*found, Health("warning", what)]
+
+    def people_a_day(self) -> int | None:
+        """Return what was set: Twilio does not tell the sender's messaging limit."""
+        return self._settings.people
 
     def templates(self) -> list[TemplateState]:
         """Return every Content template that was submitted for WhatsApp."""

@@ -395,6 +395,57 @@ def test_a_currency_without_cents_shows_none(kit: Kit) -> None:
     assert "45.000 CLP" in kit.sent[0]["text"].replace("\u00a0", " ")
 
 
+# --- What was held for long ---
+
+
+@pytest.mark.parametrize(
+    ("made_at", "minutes", "status", "told"),
+    [
+        ((0, 22), 600, "Unpaid", ["invoice_created"]),
+        ((0, 22), 600, "Paid", []),
+        ((0, 22), 600, "Cancelled", []),
+        ((0, 22), 600, "Refunded", []),
+        ((1, 7), 60, "Paid", ["invoice_created"]),  # not over an hour: as ever
+    ],
+)
+def test_an_invoice_that_was_paid_while_it_waited_is_not_announced_as_new(
+    kit: Kit, made_at: tuple[int, int], minutes: int, status: str, told: list[str]
+) -> None:
+    day, hour = made_at
+    kit.clock.set(kit.clock.at(kit.clock.today() + timedelta(days=day), hour))
+    number = bill(kit, ANA)
+    kit.work()
+    waiting = job(kit, "/invoice-created").state
+    kit.world.invoices[number].status = status
+    kit.advance(minutes=minutes)
+
+    assert waiting == "waiting"
+    assert texts(kit) == told
+
+
+def test_four_of_a_night_list_only_what_is_still_owed(kit: Kit) -> None:
+    kit.clock.set(kit.clock.at(kit.clock.today(), 22, 30))
+    numbers = [bill(kit, ANA) for _ in range(5)]
+    kit.work()
+    kit.world.invoices[numbers[2]].status = "Paid"
+    kit.advance(hours=10)
+
+    (message,) = kit.sent
+    assert message["message"] == "several"
+    assert message["text"].count("•") == 4
+
+
+@pytest.mark.parametrize("status", ["Paid", "Cancelled", "Refunded"])
+def test_nobody_is_reminded_of_what_is_not_owed_any_more(kit: Kit, status: str) -> None:
+    number = bill(kit, ANA)
+    kit.work()
+    kit.world.remind_invoice(number)
+    kit.world.invoices[number].status = status
+    kit.advance(minutes=1)
+
+    assert texts(kit) == ["invoice_created"]
+
+
 # --- His own data ---
 
 

@@ -25,6 +25,18 @@ def test_inside_the_window_it_goes_as_free_text_and_its_states_come_back(talk_):
     assert talk_.cloud.refused == []
 
 
+def test_only_a_state_that_work_follows_of_wakes_the_worker(talk_):
+    welcome(talk_)
+    wake = talk_.bridge.worker.wake
+    wake.clear()
+    talk_.tell()
+    quiet = wake.is_set()
+    talk_.cloud.tell(talk_.cloud.taken[-1], "failed", 131000)
+    talk_.tell()
+
+    assert (quiet, wake.is_set()) == (False, True)
+
+
 def test_states_doubled_and_backwards_say_the_same(talk_):
     sent = welcome(talk_)
     assert set(talk_.tell(times=2, backwards=True)) == {200}

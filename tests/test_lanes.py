@@ -80,6 +80,12 @@ def bill(kit: Kit, times: int) -> None:
     kit.flush()
 
 
+def over(kit: Kit) -> bool:
+    """Let time pass for what a busy machine had tried again; tell if all is done."""
+    kit.clock.advance(timedelta(seconds=1))
+    return set(states(kit)) <= {"done", "skipped"}
+
+
 def states(kit: Kit) -> list[str]:
     return sorted(row.state for row in rows(kit.bridge.store, tables.jobs))
 
@@ -101,7 +107,7 @@ def test_a_due_termination_runs_while_the_provider_hangs(
     kit.work()
     provider.let_go.clear()
     kit.clock.set(kit.clock.at(kit.clock.today(), 19, 59))
-    bill(kit, 20)
+    bill(kit, 8)
 
     with working(kit):
         until(lambda: len(provider.begun) == 1 + share(workers))
@@ -109,11 +115,11 @@ def test_a_due_termination_runs_while_the_provider_hangs(
         waited = until(lambda: kit.panel.terminations == {2: 1})
         hung = len(provider.begun)
         provider.let_go.set()
-        until(lambda: "running" not in states(kit) and "waiting" not in states(kit))
+        until(lambda: over(kit))
 
     assert hung == 1 + share(workers)
     assert waited < 5  # a second, on a machine that has nothing else to do
-    assert len(provider.begun) == 1 + 20 + 1  # and that the service ended
+    assert len(provider.begun) == 1 + 8 + 1  # and that the service ended
 
 
 def test_what_was_not_begun_at_the_end_is_given_back_untried(hanging: Make) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from bridge import wiring
@@ -46,11 +48,8 @@ def test_a_rate_is_what_is_set():
     )
 
 
-@pytest.mark.parametrize(
-    ("per_second", "many", "milliseconds"),
-    [(80.0, 80, 1000), (1.0, 1, 1000), (0.5, 1, 2000), (0.033, 1, 30303)],
-)
-def test_a_gateway_sends_one_message_in_many_seconds(per_second, many, milliseconds):
-    rate = wiring.pace(per_second)
-
-    assert (rate.limit, int(rate.interval)) == (many, milliseconds)
+def test_a_slow_gateway_is_waited_for_in_the_outbox_not_in_a_thread():
+    slow = SimpleNamespace(name="waha", per_second=0.033)
+    wait = wiring.limiter(slow)
+    for _ in range(3):  # thirty seconds apart, if it were here
+        wait()

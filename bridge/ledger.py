@@ -12,6 +12,7 @@ from bridge.billing.model import PaidCharge
 from bridge.consents import Consents
 from bridge.errors import Later, Skipped
 from bridge.events import Event
+from bridge.forming import template_of
 from bridge.hooks import actions
 from bridge.hooks.context import Cancellation, Context, Order, Reserved
 from bridge.hooks.records import Person, Sent, Transfer, root_of
@@ -151,6 +152,15 @@ class StoreBook:
             condition=job.condition,
             state=row.state,
             again=int(job.parameters.get("again", 0)),
+            other_form=bool(row.other_form),
+            template=template_of(row.form or ""),
+        )
+
+    def refuse_template(self, name: str, language: str, status: str, why: str) -> None:
+        """Note what a template is since the provider refused it."""
+        told = {"status": status, "reason": why}
+        self._store.write(
+            lambda db: talk.note_template(db, name, language, self._now, **told)
         )
 
     def held(self) -> str | None:
@@ -328,18 +338,3 @@ def _new_job(entry: dict[str, Any], parent: Job) -> NewJob:
         urgent=bool(parameters.get("urgent")),
         client_id=parameters.get("client_id"),
     )
-
-
-_SHOWN_PARKED = (
-    ("cancellations", "cancellation"),
-    ("upgrades", "order"),
-    ("transfers", "transfer"),
-)
-
-
-def show_parked(db: sa.Connection, job: Job, finish: Finish, now: datetime) -> None:
-    """Show in the book too that a cancellation or upgrade waits for staff."""
-    if job.acts:
-        for table, name in _SHOWN_PARKED:
-            if key := job.parameters.get(name):
-                book.for_staff(db, table, key, finish.reason, now)

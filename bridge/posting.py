@@ -25,12 +25,14 @@ class StorePost:
         provider: Provider,
         event_id: str,
         known: Mapping[str, Any] | None = None,
+        other_form_of: str = "",
     ) -> None:
         self._texts = texts
         self._deliver = deliver
         self._provider = provider
         self._event_id = event_id
         self._known = known or {}
+        self._other_form_of = other_form_of
         self.sent: list[dict[str, Any]] = []
         #: Whether something was handed over that may have left.
         self.handed = False
@@ -70,17 +72,7 @@ class StorePost:
 
     def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
         """Send it and return the state the provider confirmed. Raises SendError."""
-        message = Message(
-            to=to,
-            text=text.text,
-            language=text.language,
-            name=text.name,
-            tag=key,
-            event=self._event_id,
-            category=text.category,
-            values=text.values,
-            button=text.button,
-        )
+        message = self._message(to, text, key)
         self.handed = True
         try:
             receipt = self._deliver(message)
@@ -93,6 +85,26 @@ class StorePost:
         state = receipt.states[-1].value if receipt.states else "dry run"
         self._keep(message, client_id, state, receipt)
         return state
+
+    def _message(self, to: str, text: Any, key: str) -> Message:
+        def told_in(language: str) -> Message:
+            variables = getattr(text, "variables", {})
+            told = self._texts.render(text.name, language, variables)
+            return self._message(to, told, key)
+
+        return Message(
+            to=to,
+            text=text.text,
+            language=text.language,
+            name=text.name,
+            tag=key,
+            event=self._event_id,
+            category=text.category,
+            values=text.values,
+            button=text.button,
+            other_form=to == self._other_form_of,
+            told_in=told_in,
+        )
 
     def _keep(
         self, message: Message, client_id: int | None, state: str, receipt: Receipt
@@ -111,5 +123,6 @@ class StorePost:
                 "state": state,
                 "states": [one.value for one in receipt.states],
                 "form": went.get("form") or "free",
+                "other_form": bool(went.get("number")),
             }
         )

@@ -18,13 +18,19 @@ import sqlalchemy as sa
 import structlog
 
 from bridge.breaker import Breaker
-from bridge.errors import ErrorClass, Later, Parked, Reason, RemoteError, SendError
+from bridge.errors import (
+    ErrorClass,
+    Later,
+    Parked,
+    Reason,
+    RemoteError,
+    SendError,
+)
+from bridge.forming import Forms, form_of, put_line
 from bridge.hooks.records import AGAIN
 from bridge.metrics import Metrics
-from bridge.store import Store, outbox, talk
-from bridge.store.outbox import NewJob
-from bridge.whatsapp import Message, Provider, Receipt, State, TemplateState
-from bridge.whatsapp.templates import chosen
+from bridge.store import Store, talk
+from bridge.whatsapp import Message, Provider, Receipt, State
 
 log = structlog.get_logger("worker")
 
@@ -89,14 +95,15 @@ class Sending:
             if settled is not None:
                 return settled
         self._may_repeat(before)
-        message = self._formed(message)
+        forms = Forms(self.store, self.provider, self.now, self.language)
+        message = forms.first(message)
         self._enter()
         self._wait_for_turn(message)
         self.slow_down()
         if before.count:
             before.note()
         try:
-            receipt = self._sent(message)
+            message, receipt = self._sent(message, forms)
         except SendError as error:
             self._note(error)
             if error.kind is ErrorClass.RETRY and self.circuit.open:
@@ -109,7 +116,8 @@ class Sending:
         self.circuit.succeeded()
         state = receipt.states[-1].value if receipt.states else "accepted"
         self.metrics.messages.labels(self.provider.name, state).inc()
-        return replace(receipt, detail=receipt.detail | {"form": form_of(message)})
+        how = {"form": form_of(message), "language": message.language}
+        return replace(receipt, detail=receipt.detail | how | {"text": message.whole})
 
     def _settled(self, message: Message) -> Receipt | None:
         """Return what came back with our tag: it went out, whatever we heard.
@@ -145,40 +153,13 @@ class Sending:
                 self.now() + UNSURE_WAIT,
             )
 
-    def _formed(self, message: Message) -> Message:
-        """Return it as free text inside the 24-hour window, else as a template."""
-        if not self.provider.windowed:
-            return message
-        with self.store.read() as db:
-            if talk.contact(db, message.to).window_open(self.now()):
-                return replace(message, free=True)
-        return self._as_template(message)
-
-    def _as_template(self, message: Message) -> Message:
-        with self.store.read() as db:
-            rows = talk.templates_named(db, message.name)
-        states = [_state(row) for row in rows]
-        found = chosen(states, message.name, message.language, self.language)
-        if found is None:
-            raise SendError(
-                self.provider.name,
-                ErrorClass.AS_TEMPLATE,
-                f'he did not write within a day, and no template "{message.name}" is '
-                "approved: whmcs-bridge templates push",
-            )
-        return replace(message, free=False, template=found.template)
-
-    def _sent(self, message: Message) -> Receipt:
-        """Send it; where the window turns out to be closed, once as a template."""
-        try:
-            return self.provider.send(message)
-        except SendError as error:
-            if error.kind is not ErrorClass.AS_TEMPLATE or not message.free:
-                raise
-            if not self.provider.windowed:
-                raise
-            self.store.write(lambda db: talk.close_window(db, message.to))
-            return self.provider.send(self._as_template(message))
+    def _sent(self, message: Message, forms: Forms) -> tuple[Message, Receipt]:
+        """Send it, or what may go in its place, each once; return what went."""
+        while True:
+            try:
+                return message, self.provider.send(message)
+            except SendError as error:
+                message = forms.instead(message, error)
 
     def _enter(self) -> None:
         try:
@@ -265,39 +246,11 @@ def earlier(tag: str) -> list[str]:
     return [root, *(f"{root}{AGAIN}{n}" for n in range(1, int(number)))]
 
 
-def form_of(message: Message) -> str:
-    """Return in which form a message went out, for who looks at it."""
-    if message.template is None:
-        return "free"
-    return f"template {message.template.name} ({message.template.language})"
-
-
-def _state(row: sa.Row[tuple[str, ...]]) -> TemplateState:
-    return TemplateState(
-        row.name,
-        row.language,
-        row.status,
-        row.provider_id,
-        row.category,
-        row.reason,
-        row.body,
-        row.label,
-        row.url,
-    )
-
-
 def _tell_staff(db: sa.Connection, *, provider: str, why: str, now: datetime) -> None:
     """Have staff told that nothing is sent, once a day."""
     text = (
         f"[bridge] WhatsApp ({provider}) takes no messages: {why}. They wait, and go "
         "out when it is mended."
     )
-    job = NewJob(
-        key=f"halt:{provider}/{now:%Y-%m-%d}",
-        event_id=None,
-        action="log_activity",
-        rule="whatsapp",
-        run_at=now,
-        parameters={"text": text, "raw": True},
-    )
-    outbox.put(db, [job], now)
+    key = f"halt:{provider}/{now:%Y-%m-%d}"
+    put_line(db, key=key, text=text, now=now)

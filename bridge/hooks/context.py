@@ -124,6 +124,10 @@ class Book(TransferBook, Protocol):
         """Return a message that went out, by our key or the provider's id."""
         ...
 
+    def refuse_template(self, name: str, language: str, status: str, why: str) -> None:
+        """Note what a template is since the provider refused it."""
+        ...
+
     def held(self) -> str | None:
         """Return why staff hold every termination back, None when they do not."""
         ...

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from bridge.errors import Instead
+
+#: What a template is from the answer on that refused it, until the provider tells.
+STATUS_OF = {Instead.LANGUAGE: "REFUSED", Instead.APPROVAL: "PAUSED"}
 #: What the key of a message that is sent anew adds to that of the first, and what the
 #: key of its second way adds.
 AGAIN, FALLBACK = "/again:", "/fallback"
@@ -22,7 +26,8 @@ class Sent:
     """A message that went out, and the job that it was.
 
     *root* is the key of the job that sent it first, *again* how often it was sent
-    anew since.
+    anew since. *other_form*: it went to the number in its other form. *template* is
+    its name and language, where it was none of free text.
     """
 
     key: str
@@ -37,6 +42,8 @@ class Sent:
     condition: str | None = None
     state: str = ""
     again: int = 0
+    other_form: bool = False
+    template: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -197,7 +197,8 @@ attempts = sa.Table(
     sqlite_autoincrement=True,
 )
 
-#: One message to one person, and what the provider confirmed of it.
+#: One message to one person, and what the provider confirmed of it. *other_form*: it
+#: went to the number in its other form.
 messages = sa.Table(
     "messages",
     metadata,
@@ -215,6 +216,7 @@ messages = sa.Table(
     sa.Column("states", Document, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("form", sa.Text),
+    sa.Column("other_form", sa.Boolean),
     sa.Column("error", sa.Text),
 )
 

@@ -23,7 +23,10 @@ WINDOW = timedelta(hours=23, minutes=50)
 
 @dataclass(frozen=True)
 class Told:
-    """One state of one message, as a provider's webhook told it."""
+    """One state of one message, as a provider's webhook told it.
+
+    *instead* is what may be tried once in place of a failed one; it is not kept.
+    """
 
     provider: str
     provider_id: str
@@ -34,6 +37,7 @@ class Told:
     code: str = ""
     detail: str = ""
     to: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,8 @@ def tell_each(db: sa.Connection, told: Sequence[tuple[Told, datetime]]) -> list[
 
 
 def _receipt(one: Told, now: datetime) -> dict[str, Any]:
-    return {**vars(one), "received_at": now}
+    kept = {name: value for name, value in vars(one).items() if name != "instead"}
+    return kept | {"received_at": now}
 
 
 @cache
@@ -147,6 +152,7 @@ def _failure(db: sa.Connection, one: Told, now: datetime) -> NewJob:
             "kind": one.kind,
             "code": one.code,
             "detail": one.detail,
+            "instead": one.instead,
         },
         urgent=True,
     )

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge import provideroptions
-from bridge.errors import ErrorClass, SendError
+from bridge.errors import ErrorClass, Instead, SendError
 from bridge.settings import Secret, Settings
 from bridge.transport import Answer, Call
 from bridge.whatsapp import (
@@ -37,8 +37,6 @@ from bridge.whatsapp.reading import TEXT_LIMIT, decode, fitted, pick, text, whol
 #: https://developers.facebook.com/docs/whatsapp/cloud-api/messages/text-messages
 _LONGEST = 4096
 _TAG = 512
-#: Nobody there, or (of a test number) not on its list: by another form, perhaps.
-_NOT_THERE = ("131026", "131030")
 
 
 @dataclass(frozen=True)
@@ -95,23 +93,29 @@ class CloudProvider(Provider):
         self._auth = {"Authorization": f"Bearer {token}"}
 
     def send(self, message: Message) -> Receipt:
-        """Send free text inside the window, an approved template outside."""
+        """Send free text inside the window, an approved template outside.
+
+        A number that is not there is tried once in its other form.
+        """
         self._line.check(message, _LONGEST)
+        other = other_form(message.to)
+        if message.other_form and other is not None:
+            return _in_other_form(self._sent(message, other))
         try:
             return self._sent(message, message.to)
         except SendError as error:
-            other = other_form(message.to) if error.code in _NOT_THERE else None
-            if other is None:
+            if other is None or error.instead is not Instead.NUMBER:
                 raise
-            return self._in_other_form(message, other, error)
+            return self._again_in_other_form(message, other, error)
 
-    def _in_other_form(self, message: Message, other: str, first: SendError) -> Receipt:
+    def _again_in_other_form(
+        self, message: Message, other: str, first: SendError
+    ) -> Receipt:
         """Try the other form of a number once; where it is none either, as before."""
         try:
-            receipt = self._sent(message, other)
+            return _in_other_form(self._sent(message, other))
         except SendError as error:
-            raise first if error.code in _NOT_THERE else error from None
-        return replace(receipt, detail=receipt.detail | {"number": "its other form"})
+            raise first if error.instead is Instead.NUMBER else error from None
 
     def _sent(self, message: Message, to: str) -> Receipt:
         url = f"{self._base}/{self.number}/messages"
@@ -236,6 +240,10 @@ def rule_for(code: int | None, status: int = 400, category: str = "utility") -> 
         return ERRORS[code]
     what = "Meta refused it" if code is None else "a code that is not known here"
     return Rule(by_status(status), what)
+
+
+def _in_other_form(receipt: Receipt) -> Receipt:
+    return replace(receipt, detail=receipt.detail | {"number": "its other form"})
 
 
 def _parameters(values: list[str]) -> list[dict[str, str]]:

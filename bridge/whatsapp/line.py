@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from bridge.errors import ErrorClass, Reason, RemoteError, SendError
+from bridge.errors import ErrorClass, Instead, Reason, RemoteError, SendError
 from bridge.transport import Answer, Call
 from bridge.whatsapp import Message
 from bridge.whatsapp.phones import normalise
@@ -42,11 +42,15 @@ class Sends(Protocol):
 
 @dataclass(frozen=True)
 class Rule:
-    """What an error code means; *wait* is in seconds, where the vendor says it."""
+    """What an error code means; *wait* is in seconds, where the vendor says it.
+
+    *instead* is what may be tried once in its place.
+    """
 
     kind: ErrorClass
     what: str
     wait: float | None = None
+    instead: Instead | None = None
 
 
 Row = (
@@ -151,6 +155,7 @@ class Line:
             f"{rule.what}{where}{theirs}",
             code=str(code),
             retry_after=rule.wait if wait is None else wait,
+            instead=rule.instead,
         )
 
     def fix(self, what: str) -> SendError:

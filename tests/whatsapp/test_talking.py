@@ -117,7 +117,7 @@ def test_unsure_twice_is_for_staff(talk_):
 
 
 AFTERWARDS = [
-    (131026, 24 * 60, 1, "skipped", "cannot be reached"),
+    (130403, 24 * 60, 1, "skipped", "cannot be reached"),
     (131000, 11, 2, "done", "sent anew"),
     (131049, 24 * 60 + 1, 2, "done", "sent anew"),
     (132012, 24 * 60, 1, "parked", "refused"),

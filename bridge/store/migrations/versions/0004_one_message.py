@@ -23,4 +23,5 @@ def upgrade() -> None:
         sqlite_where=sa.text("together IS NOT NULL"),
         postgresql_where=sa.text("together IS NOT NULL"),
     )
+    op.add_column("messages", sa.Column("other_form", sa.Boolean(), nullable=True))
     op.add_column("receipts", sa.Column("to", sa.Text(), nullable=True))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -52,6 +52,7 @@ class CloudSettings:
     verify_token: Secret
     per_second: float
     public_url: str = ""
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> CloudSettings:
@@ -69,6 +70,7 @@ class CloudSettings:
             verify_token=Secret(found["WHATSAPP_CLOUD_VERIFY_TOKEN"]),
             per_second=float(found["WHATSAPP_CLOUD_PER_SECOND"]),
             public_url=settings.public_url,
+            hidden=settings.secrets,
         )
 
 
@@ -87,7 +89,7 @@ class CloudProvider(Provider):
         self._settings = settings
         token = settings.token.reveal()
         hidden = [one.reveal() for one in settings.app_secrets]
-        secrets = [token, settings.verify_token.reveal(), *hidden]
+        secrets = [token, settings.verify_token.reveal(), *hidden, *settings.hidden]
         self._line = Line(self.name, transport, now, secrets)
         self._base = f"{settings.url}/{settings.version}"
         self._auth = {"Authorization": f"Bearer {token}"}

@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -82,6 +82,7 @@ class EvolutionSettings:
     webhook_token: Secret
     per_second: float
     public_url: str = ""
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> EvolutionSettings:
@@ -96,6 +97,7 @@ class EvolutionSettings:
             webhook_token=Secret(found["WHATSAPP_EVOLUTION_WEBHOOK_TOKEN"] or key),
             per_second=float(found["WHATSAPP_EVOLUTION_PER_SECOND"]),
             public_url=settings.public_url,
+            hidden=settings.secrets,
         )
 
 
@@ -111,7 +113,7 @@ class EvolutionProvider(Provider):
         self.per_second = settings.per_second
         self._settings = settings
         key = settings.key.reveal()
-        secrets = [key, settings.webhook_token.reveal()]
+        secrets = [key, settings.webhook_token.reveal(), *settings.hidden]
         self._line = Line(self.name, transport, now, secrets)
         self._auth = {"apikey": key}
         self._path = quote(settings.instance, safe="")
@@ -178,7 +180,7 @@ class EvolutionProvider(Provider):
         if event == "messages.update":
             return [*_states(data, now)]
         if event == "connection.update":
-            state = text(data, "state")
+            state = word(data, "state")
             return [SessionNotice(state, state == "open")]
         return [Other(event or "?")]
 

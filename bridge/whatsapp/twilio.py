@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -55,6 +55,7 @@ class TwilioSettings:
     sender: str
     per_second: float
     public_url: str = ""
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> TwilioSettings:
@@ -69,6 +70,7 @@ class TwilioSettings:
             sender=found["WHATSAPP_TWILIO_FROM"].removeprefix("whatsapp:"),
             per_second=float(found["WHATSAPP_TWILIO_PER_SECOND"]),
             public_url=settings.public_url,
+            hidden=settings.secrets,
         )
 
     @property
@@ -95,7 +97,7 @@ class TwilioProvider(Provider):
         self.tags = bool(settings.webhook)
         self._settings = settings
         token = settings.auth_token.reveal()
-        self._line = Line(self.name, transport, now, [token])
+        self._line = Line(self.name, transport, now, [token, *settings.hidden])
         login = base64.b64encode(f"{settings.account_sid}:{token}".encode()).decode()
         self._auth = {"Authorization": f"Basic {login}"}
         self._account = f"{settings.url}/2010-04-01/Accounts/{settings.account_sid}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -79,6 +79,7 @@ class WahaSettings:
     hmac_key: Secret
     per_second: float
     public_url: str = ""
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> WahaSettings:
@@ -92,6 +93,7 @@ class WahaSettings:
             hmac_key=Secret(found["WHATSAPP_WAHA_HMAC_KEY"]),
             per_second=float(found["WHATSAPP_WAHA_PER_SECOND"]),
             public_url=settings.public_url,
+            hidden=settings.secrets,
         )
 
 
@@ -107,7 +109,8 @@ class WahaProvider(Provider):
         self.per_second = settings.per_second
         self._settings = settings
         key = settings.key.reveal()
-        self._line = Line(self.name, transport, now, [key, settings.hmac_key.reveal()])
+        secrets = [key, settings.hmac_key.reveal(), *settings.hidden]
+        self._line = Line(self.name, transport, now, secrets)
         self._auth = {"X-Api-Key": key}
         self._known = Addresses(now)
 
@@ -187,7 +190,7 @@ class WahaProvider(Provider):
         if event == "message.ack":
             return _state(payload, now)
         if event == "session.status":
-            state = text(payload, "status")
+            state = word(payload, "status")
             return [SessionNotice(state, state == "WORKING")]
         return [Other(event or "?")]
 

@@ -20,6 +20,7 @@ from bridge.hooks.send_alert import PASSWORDS
 from bridge.policies import Company
 from bridge.rowviews import cancellation_fields, upgrade_fields
 from bridge.store import Store, book, handover, inbox, outbox, reports, talk
+from bridge.store.astray import tells
 from bridge.store.outbox import Finish, Job, NewJob
 
 #: A password change that two hookpoints tell of lies within so much time.
@@ -316,6 +317,8 @@ def keep_messages(db: sa.Connection, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
     book.sent(db, rows)
+    astray = [tells(row, row["created_at"]) for row in rows if row.get("reached")]
+    outbox.put(db, astray, rows[0]["created_at"])
     early = [row for row in rows if row["state"] in ("unsure", "accepted", "sent")]
     if early:
         talk.catch_up(db, early)

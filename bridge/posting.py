@@ -124,5 +124,6 @@ class StorePost:
                 "states": [one.value for one in receipt.states],
                 "form": went.get("form") or "free",
                 "other_form": bool(went.get("number")),
+                "reached": went.get("reached") or None,
             }
         )

@@ -113,6 +113,8 @@ class Sending:
                     error.provider, ErrorClass.HALT, held, code=error.code
                 ) from error
             raise
+        if "reached" in receipt.detail:
+            log.error("wrong recipient", provider=self.provider.name, job=message.tag)
         self.circuit.succeeded()
         state = receipt.states[-1].value if receipt.states else "accepted"
         self.metrics.messages.labels(self.provider.name, state).inc()

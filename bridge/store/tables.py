@@ -198,7 +198,8 @@ attempts = sa.Table(
 )
 
 #: One message to one person, and what the provider confirmed of it. *other_form*: it
-#: went to the number in its other form.
+#: went to the number in its other form. *reached* is the number that the provider says
+#: it went to, where that is another one than it was written to.
 messages = sa.Table(
     "messages",
     metadata,
@@ -217,7 +218,13 @@ messages = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("form", sa.Text),
     sa.Column("other_form", sa.Boolean),
+    sa.Column("reached", sa.Text),
     sa.Column("error", sa.Text),
+)
+
+_astray = messages.c.reached.is_not(None)
+sa.Index(
+    "messages_astray", messages.c.key, sqlite_where=_astray, postgresql_where=_astray
 )
 
 #: What a provider's webhooks said of messages, each state once; one that comes

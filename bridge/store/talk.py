@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bridge.store import outbox
+from bridge.store import astray, outbox
 from bridge.store.dialect import insert
 from bridge.store.outbox import NewJob
 from bridge.store.tables import contacts, messages, phones, receipts, templates
@@ -65,21 +65,22 @@ def tell_each(db: sa.Connection, told: Sequence[tuple[Told, datetime]]) -> list[
     """
     rows = [_receipt(one, now) for one, now in told]
     statement = _receipt_insert(db.dialect.name)
-    new = {
+    kept = {
         (row.provider, row.provider_id, row.state)
         for row in db.execute(statement, rows)
     }
     fresh: list[bool] = []
     for one, _ in told:
         key = (one.provider, one.provider_id, one.state)
-        fresh.append(key in new)
-        new.discard(key)
+        fresh.append(key in kept)
+        kept.discard(key)
     known = [pair for pair, is_new in zip(told, fresh, strict=True) if is_new]
     _advance(db, [one for one, _ in known])
     outbox_now = max((now for _, now in told), default=None)
-    failed = [_failure(db, one, now) for one, now in known if one.state == "failed"]
-    if failed and outbox_now is not None:
-        outbox.put(db, failed, outbox_now)
+    new = [_failure(db, one, now) for one, now in known if one.state == "failed"]
+    if outbox_now is not None:
+        new += astray.told(db, [one for one, _ in known], outbox_now)
+        outbox.put(db, new, outbox_now)
     return fresh
 
 
@@ -101,12 +102,15 @@ def _rank(column: Any) -> Any:
 
 def _advancing(where: Any) -> Any:
     state: Any = sa.bindparam("new_state")
+    told = sa.bindparam("new_to", type_=sa.Text)
+    astray = sa.and_(told != "", messages.c.to != told)
     return (
         sa.update(messages)
         .where(where, _rank(messages.c.state) < sa.bindparam("new_rank"))
         .values(
             state=state,
             error=sa.bindparam("new_error"),
+            reached=sa.case((astray, told), else_=messages.c.reached),
             provider_id=sa.func.coalesce(
                 sa.func.nullif(messages.c.provider_id, ""), sa.bindparam("new_id")
             ),
@@ -127,6 +131,7 @@ def _advance(db: sa.Connection, told: Iterable[Told]) -> None:
             "new_rank": RANK.get(one.state, 0),
             "new_error": error if one.state == "failed" else None,
             "new_id": one.provider_id,
+            "new_to": one.to,
         }
         if one.tag:
             by_tag.append(values | {"tag": one.tag})
@@ -180,6 +185,8 @@ def catch_up(db: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     ]
     if found:
         _advance(db, found)
+        now = rows[0]["created_at"]
+        outbox.put(db, astray.told(db, found, now), now)
 
 
 def proof(db: sa.Connection, tag: str) -> Any:

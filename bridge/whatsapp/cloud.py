@@ -31,7 +31,7 @@ from bridge.whatsapp.cloud_account import Account
 from bridge.whatsapp.cloud_errors import ERRORS, PAUSES
 from bridge.whatsapp.cloud_hooks import notices
 from bridge.whatsapp.line import Line, Rule, Sends, by_status, tail_of
-from bridge.whatsapp.phones import other_form
+from bridge.whatsapp.phones import elsewhere, other_form
 from bridge.whatsapp.reading import TEXT_LIMIT, decode, fitted, pick, text, whole, word
 
 #: https://developers.facebook.com/docs/whatsapp/cloud-api/messages/text-messages
@@ -267,7 +267,7 @@ def _receipt(answer: Answer, message: Message) -> Receipt:
         detail["wa_id"] = wa_id
     if user := text(found, "contacts", 0, "user_id"):
         detail["user_id"] = user
-    return Receipt(id, detail=detail)
+    return Receipt(id, detail=detail | elsewhere(message.to, wa_id))
 
 
 def _told(answer: Answer) -> float | None:

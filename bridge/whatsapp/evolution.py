@@ -35,7 +35,7 @@ from bridge.whatsapp import (
 )
 from bridge.whatsapp.baileys import Addresses, content, digits, identity, nobody
 from bridge.whatsapp.line import Line, Rule, Sends, by_status
-from bridge.whatsapp.phones import incoming
+from bridge.whatsapp.phones import elsewhere
 from bridge.whatsapp.reading import (
     TEXT_LIMIT,
     decode,
@@ -135,8 +135,10 @@ class EvolutionProvider(Provider):
         except Unreadable:
             found = None
         id = text(found, "key", "id")
-        unread = {"unreadable": f"HTTP {answer.status} without an id"}
-        return Receipt(id, detail={} if id else unread)
+        detail = {} if id else {"unreadable": f"HTTP {answer.status} without an id"}
+        key = pick(found, "key")
+        told = (text(key, "remoteJid"), text(key, "remoteJidAlt"))
+        return Receipt(id, detail=detail | elsewhere(message.to, *told))
 
     def _call(self, path: str, body: dict[str, Any]) -> Call:
         url = f"{self._settings.url}/{path}/{self._path}"
@@ -248,7 +250,7 @@ def _states(data: Any, now: datetime) -> Iterator[Notice]:
         if state is None or not id:
             yield Other(f"status {text(one, 'status') or '?'}")
             continue
-        to = incoming(address)
+        to, _ = identity(address, text(one, "remoteJidAlt"))
         if state is State.FAILED:
             yield StateNotice(id, "", state, now, "", FAILED.kind, FAILED.what, to=to)
         else:

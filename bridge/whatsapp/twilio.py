@@ -31,7 +31,7 @@ from bridge.whatsapp import (
     WebhookRequest,
 )
 from bridge.whatsapp.line import Line, Rule, Sends, by_status, tail_of
-from bridge.whatsapp.phones import region
+from bridge.whatsapp.phones import elsewhere, region
 from bridge.whatsapp.reading import TEXT_LIMIT, decode, fitted, text, whole, word
 from bridge.whatsapp.twilio_content import Content
 from bridge.whatsapp.twilio_errors import ERRORS, US_NEVER
@@ -111,7 +111,7 @@ class TwilioProvider(Provider):
         )
         if not 200 <= answer.status < 300:
             raise self.refusal(answer, message.to)
-        return _receipt(answer)
+        return _receipt(answer, message.to)
 
     def _form(self, message: Message) -> dict[str, str]:
         form = {"To": f"whatsapp:{message.to}", "ValidityPeriod": _VALID}
@@ -217,7 +217,7 @@ def rule_for(code: int | None, status: int = 400, to: str = "") -> Rule:
     return Rule(by_status(status), what)
 
 
-def _receipt(answer: Answer) -> Receipt:
+def _receipt(answer: Answer, to: str) -> Receipt:
     """Read a 2xx: whatever it holds, the message was taken."""
     try:
         found = decode(answer.body)
@@ -227,7 +227,7 @@ def _receipt(answer: Answer) -> Receipt:
     detail = {"status": status} if status else {}
     if not id:
         detail["unreadable"] = f"HTTP {answer.status} without an id"
-    return Receipt(id, detail=detail)
+    return Receipt(id, detail=detail | elsewhere(to, text(found, "to")))
 
 
 def _signed(hook: WebhookRequest, query: str) -> str:

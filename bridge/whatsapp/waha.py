@@ -34,7 +34,7 @@ from bridge.whatsapp import (
 )
 from bridge.whatsapp.baileys import Addresses, content, digits, identity, nobody
 from bridge.whatsapp.line import Line, Rule, Sends, by_status
-from bridge.whatsapp.phones import incoming
+from bridge.whatsapp.phones import elsewhere, incoming
 from bridge.whatsapp.reading import (
     TEXT_LIMIT,
     decode,
@@ -135,8 +135,8 @@ class WahaProvider(Provider):
         except Unreadable:
             found = None
         id = _id(found)
-        unread = {"unreadable": f"HTTP {answer.status} without an id"}
-        return Receipt(id, detail={} if id else unread)
+        detail = {} if id else {"unreadable": f"HTTP {answer.status} without an id"}
+        return Receipt(id, detail=detail | elsewhere(message.to, *_chats(found)[:-1]))
 
     def _address(self, number: str) -> str:
         """Return where to send to. Raises SendError; nothing was sent then."""
@@ -154,6 +154,9 @@ class WahaProvider(Provider):
             ) from None
         if address is None:
             raise SendError(self.name, ABSENT.kind, ABSENT.what)
+        if elsewhere(number, address):
+            what = "the gateway finds another number than it was asked for"
+            raise self._line.fix(what)
         return address
 
     def refusal(self, answer: Answer) -> SendError:
@@ -188,7 +191,7 @@ class WahaProvider(Provider):
         if event in ("message", "message.any"):
             return self._message(payload, now)
         if event == "message.ack":
-            return _state(payload, now)
+            return _state(payload, text(body, "me", "id"), now)
         if event == "session.status":
             state = word(payload, "status")
             return [SessionNotice(state, state == "WORKING")]
@@ -260,7 +263,7 @@ class WahaProvider(Provider):
         return incoming(text(found, "pn"))
 
 
-def _state(payload: Any, now: datetime) -> list[Notice]:
+def _state(payload: Any, me: str, now: datetime) -> list[Notice]:
     address = text(payload, "from")
     if pick(payload, "fromMe") is False or nobody(address):
         return []
@@ -268,10 +271,24 @@ def _state(payload: Any, now: datetime) -> list[Notice]:
     state = None if ack is None else _STATES.get(ack)
     if state is None or not id:
         return [Other(f"ack {'?' if ack is None else ack}")]
-    to = incoming(address) or incoming(text(payload, "to"))
+    ours = incoming(me)
+    numbers = (incoming(chat) for chat in _chats(payload))
+    to = next((number for number in numbers if number and number != ours), None)
     if state is State.FAILED:
         return [StateNotice(id, "", state, now, "", FAILED.kind, FAILED.what, to=to)]
     return [StateNotice(id, "", state, now, to=to)]
+
+
+def _chats(found: Any) -> tuple[str, ...]:
+    """Return the addresses that may be the chat of a message of ours, surest first.
+
+    Engines put it in different places; *from* may be ourselves.
+    """
+    paths: tuple[tuple[str, ...], ...] = (("id",), ("id", "_serialized"))
+    whole_ids = (text(found, *path) for path in paths)
+    inner = next((id.split("_")[1] for id in whole_ids if id.count("_") > 1), "")
+    others = (("key", "remoteJid"), ("_data", "key", "remoteJid"), ("to",), ("from",))
+    return (inner, *(text(found, *path) for path in others))
 
 
 def _id(found: Any) -> str:

@@ -17,6 +17,7 @@ import pytest
 from bridge.demo.whatsapp.cloud import CloudStub
 from bridge.demo.whatsapp.evolution import EvolutionStub
 from bridge.demo.whatsapp.server import StubServer
+from bridge.demo.whatsapp.stub import Reply
 from bridge.demo.whatsapp.twilio import TwilioStub
 from bridge.demo.whatsapp.waha import WahaStub
 from bridge.errors import ErrorClass, SendError
@@ -148,6 +149,51 @@ def test_a_message_is_sent_and_its_states_come_back(name, adapter, stub):
         assert one.tag == (HELLO.tag if adapter.tags else "")
         assert one.to == HELLO.to
         assert one.at.utcoffset() is not None
+
+
+@each
+def test_whose_number_the_answer_names_is_compared_with_the_one_we_meant(
+    name, adapter, stub
+):
+    stub.elsewhere = "+5491155550000"
+
+    receipt = adapter.send(HELLO)
+
+    assert receipt.detail["reached"] == "+5491155550000"
+    told = [
+        one for posted in stub.take() for one in adapter.read(received(posted, name))
+    ]
+    assert {one.to for one in told} == {"+5491155550000"}
+
+
+@each
+@pytest.mark.parametrize("to", ["+5491155551234", "+525512345678", "+5531987654321"])
+def test_another_form_of_the_same_number_is_no_other_number(name, to, adapter, stub):
+    old = {"+525512345678": "+5215512345678", "+5531987654321": "+553187654321"}
+    stub.elsewhere = old.get(to, "+541155551234")
+
+    assert "reached" not in adapter.send(replace(HELLO, to=to)).detail
+
+
+@pytest.mark.parametrize("name", ["evolution", "waha"])
+def test_where_the_gateway_hides_the_number_nothing_is_compared(name, adapter, stub):
+    hidden = {
+        "evolution": {"key": {"remoteJid": "1234567890@lid", "id": "BAE5X"}},
+        "waha": {"id": "true_1234567890@lid_3EB0X", "to": "1234567890@lid"},
+    }
+    stub.accept = lambda make, shape: Reply.of(201, hidden[name])
+
+    assert "reached" not in adapter.send(HELLO).detail
+
+
+def test_a_gateway_that_finds_another_number_is_not_obeyed(transport):
+    stub = WahaStub(now)
+    stub.chats = {"5491155551234": "5491155550000@c.us"}
+    with StubServer(stub) as server:
+        error = failure(provider("waha", server.url, transport), HELLO)
+
+    assert error.kind is ErrorClass.FIX
+    assert stub.taken == []
 
 
 @each

@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from looking import job
+from looking import job, staff_lines
 
+from bridge.commands.events import describe
 from bridge.demo.panel_example import ANA
 from bridge.store import outbox
 from tests.whatsapp.talking import Talk, killed_after_sending, work
@@ -147,3 +148,26 @@ def test_settled_later_it_shows_the_number_that_was_written_to(talk_, recorded):
     (message,) = talk_.messages()
     assert message.to == before != talk_.number(ANA)
     assert message.state == "delivered"
+
+
+@pytest.mark.parametrize("by", ["answer", "state"])
+def test_another_number_than_was_meant_is_found_and_told_to_staff_once(talk_, by):
+    if by == "answer":
+        talk_.cloud.elsewhere = "+5491155550000"
+    talk_.world.change_password(ANA)
+    talk_.work()
+    talk_.cloud.elsewhere = "+5491155550000"
+    talk_.cloud.take()
+    for state in ("sent", "delivered", "read"):
+        talk_.cloud.tell(talk_.cloud.taken[0], state)
+    talk_.tell(times=2)
+    talk_.work()
+
+    (message,) = talk_.messages()
+    assert (message.to, message.reached) == (talk_.number(ANA), "+5491155550000")
+    assert message.state == "read"
+    lines = [one for one in staff_lines(talk_) if "another number" in one]
+    assert len(lines) == 1
+    shown = describe(talk_.bridge.store, message.event_id)
+    assert "went to another number" in shown["reason"]
+    assert {one["to"] for one in shown["messages"][0]["states"]} == {"+5491155550000"}

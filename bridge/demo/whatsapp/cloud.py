@@ -127,7 +127,7 @@ class CloudStub(Stub):
             return Taken(f"wamid.HBgN{id}", to, tag=tag, **content)
 
         def shape(one: Taken) -> Reply:
-            person = {"input": to, "wa_id": _wa_id(to)}
+            person = {"input": to, "wa_id": _wa_id(self.named(to))}
             message = {"id": one.id} | status
             found = {"messaging_product": "whatsapp", "contacts": [person]}
             return Reply.of(200, found | {"messages": [message]})
@@ -191,7 +191,7 @@ class CloudStub(Stub):
             "id": one.id,
             "status": state,
             "timestamp": self._stamp(),
-            "recipient_id": person,
+            "recipient_id": _wa_id(self.named(one.to)),
         }
         if one.tag:
             status["biz_opaque_callback_data"] = one.tag

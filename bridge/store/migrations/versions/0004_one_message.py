@@ -24,4 +24,12 @@ def upgrade() -> None:
         postgresql_where=sa.text("together IS NOT NULL"),
     )
     op.add_column("messages", sa.Column("other_form", sa.Boolean(), nullable=True))
+    op.add_column("messages", sa.Column("reached", sa.Text(), nullable=True))
+    op.create_index(
+        "messages_astray",
+        "messages",
+        ["key"],
+        sqlite_where=sa.text("reached IS NOT NULL"),
+        postgresql_where=sa.text("reached IS NOT NULL"),
+    )
     op.add_column("receipts", sa.Column("to", sa.Text(), nullable=True))

@@ -212,7 +212,7 @@ def _message(db: sa.Connection, provider: str, one: Inbound, now: datetime) -> N
     talk.wrote(db, one.sender, sent_at)
     for word in (folded(one.text), folded(one.payload)):
         if word in STOP | START:  # at once, and by the time at which he wrote it
-            talk.word(db, one.sender, word, word in STOP, sent_at)
+            talk.word(db, one.sender, word, word in STOP, sent_at, id)
             return
 
 

@@ -19,7 +19,7 @@ from bridge.hooks.records import Person, Sent, Transfer, root_of
 from bridge.hooks.send_alert import PASSWORDS
 from bridge.policies import Company
 from bridge.rowviews import cancellation_fields, upgrade_fields
-from bridge.store import Store, book, handover, inbox, outbox, reports, talk
+from bridge.store import Store, answers, book, handover, inbox, outbox, reports, talk
 from bridge.store.astray import tells
 from bridge.store.outbox import Finish, Job, NewJob
 
@@ -101,8 +101,15 @@ class StoreBook:
             found = talk.contact(db, number, client_id)
         return Person(
             no_marketing=found.no_marketing,
-            answered_on=found.answered_on,
             opted_at=found.opted_at,
+            opted_event=found.opted_event,
+            stopped=found.opted_out_at is not None,
+        )
+
+    def may_answer(self, number: str, kind: str, key: str, most: int) -> bool:
+        """Reserve an answer to a number: so many of a kind a day, each for one job."""
+        return self._store.write(
+            lambda db: answers.reserve(db, number, kind, self._today, key, most)
         )
 
     def stopped_alerts(self, number: str, client_id: int) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import datetime
 from typing import Any
 
 from bridge.billing.model import Client
 from bridge.errors import Reason, RemoteError, Skipped
 from bridge.hooks import Outcome, action, self_service, transfers
 from bridge.hooks.context import Context
+from bridge.hooks.records import Person
 from bridge.whatsapp.phones import normalise
 
 #: Whole messages that end alerts and begin them again, folded; more than the word
@@ -74,7 +76,7 @@ def answer_message(ctx: Context) -> Outcome:
         if told is not None:
             return told
     if words in CANCEL or payload in CANCEL:
-        return _answer(ctx, number, clients, "inbound_how_to_cancel", "cancel")
+        return _once_a_day(ctx, number, clients, "inbound_how_to_cancel", "cancel")
     return _other(ctx, number, clients)
 
 
@@ -116,8 +118,24 @@ def _opt(
     values |= {"opted_out_by": word, "opted_at": at}
     for key in (number, *(f"client:{client.id}" for client in clients)):
         ctx.keep("contacts", key, **values)
+    route = "stop" if out else "start"
+    if not _changes(ctx, number, person, at, out=out):
+        return {"from": number, "route": f"{route}, as before: he knows that"}
     name = "inbound_stopped" if out else "inbound_started"
-    return _answer(ctx, number, clients, name, "stop" if out else "start")
+    return _answer(ctx, number, clients, name, route)
+
+
+def _changes(
+    ctx: Context, number: str, person: Person, at: datetime, *, out: bool
+) -> bool:
+    """Tell whether a word changed something, or is to be answered all the same."""
+    if ctx.event is not None and person.opted_at == at:  # noted when it came in
+        changed = person.opted_event == ctx.event.id
+    else:
+        changed = person.stopped != out
+    # Who never stopped hears once a day that he gets alerts.
+    first = not out and ctx.may_answer(number, "start")
+    return changed or first
 
 
 def _other(ctx: Context, number: str, clients: list[Client]) -> Outcome:
@@ -126,11 +144,15 @@ def _other(ctx: Context, number: str, clients: list[Client]) -> Outcome:
         raise Skipped("the map says to ignore it (inbound.other)")
     if policy.other == "open_ticket":
         _ticket(ctx, number, clients)
-    if ctx.book.person(number).answered_on == ctx.today:
-        return {"from": number, "route": f"{policy.other}, answered today already"}
-    answered = _answer(ctx, number, clients, "inbound_reply", policy.other)
-    ctx.keep("contacts", number, answered_on=ctx.today)
-    return answered
+    return _once_a_day(ctx, number, clients, "inbound_reply", policy.other)
+
+
+def _once_a_day(
+    ctx: Context, number: str, clients: list[Client], name: str, route: str
+) -> Outcome:
+    if not ctx.may_answer(number, name):
+        return {"from": number, "route": f"{route}, answered today already"}
+    return _answer(ctx, number, clients, name, route)
 
 
 def _ticket(ctx: Context, number: str, clients: list[Client]) -> None:

@@ -112,6 +112,10 @@ class Book(TransferBook, Protocol):
         """Return what is known of a telephone, and of the client who has it."""
         ...
 
+    def may_answer(self, number: str, kind: str, key: str, most: int) -> bool:
+        """Reserve an answer to a number: so many of a kind a day, each for one job."""
+        ...
+
     def stopped_alerts(self, number: str, client_id: int) -> str:
         """Return by which word, and when, a client stopped alerts; empty if not."""
         ...
@@ -293,6 +297,11 @@ class Context:
     def withdraw(self, keys: Sequence[str], reason: str) -> None:
         """Take waiting jobs back, together with the outcome."""
         self.effects.withdraws.extend((key, reason) for key in keys)
+
+    def may_answer(self, number: str, kind: str, most: int = 1) -> bool:
+        """Tell whether this job may answer a number: so often a day of each kind."""
+        rehearsed = self.dry_run or self.preview
+        return rehearsed or self.book.may_answer(number, kind, self.key, most)
 
     def not_now(self, reason: str, at: datetime) -> Later:
         """Return the error to raise when it must wait until *at*."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 from bridge.errors import Instead
@@ -50,13 +50,14 @@ class Sent:
 class Person:
     """What is known of who has a telephone.
 
-    *no_marketing*: he stopped it in WhatsApp itself. *answered_on* is the last day
-    he got our answer to any message, *opted_at* when he last wrote that he wants
-    alerts, or wants them no more (aware UTC).
+    *no_marketing*: he stopped it in WhatsApp itself. *opted_at* is when he last wrote
+    that he wants alerts, or wants them no more (aware UTC), *opted_event* the message
+    that changed which of the two it is, *stopped* whether he wants none.
     """
 
     no_marketing: bool = False
-    answered_on: date | None = None
+    opted_event: str = ""
+    stopped: bool = False
     opted_at: datetime | None = None
 
 

@@ -250,6 +250,7 @@ receipts = sa.Table(
 sa.Index("receipts_tag", receipts.c.tag)
 
 #: A person by telephone (E.164): when he last wrote, and what he asked not to get.
+#: *opted_event* is the message that changed that last; one that repeats it does not.
 contacts = sa.Table(
     "contacts",
     metadata,
@@ -258,9 +259,21 @@ contacts = sa.Table(
     sa.Column("opted_out_at", Instant),
     sa.Column("opted_out_by", sa.Text),
     sa.Column("opted_at", Instant),
+    sa.Column("opted_event", sa.Text),
     sa.Column("no_marketing_at", Instant),
     sa.Column("answered_on", Day),
     sa.Column("unreachable_at", Instant),
+)
+
+#: What people were answered: so many of each kind a day, by which job.
+answers = sa.Table(
+    "answers",
+    metadata,
+    sa.Column("number", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("day", Day, primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("job_key", sa.Text, nullable=False),
 )
 
 #: Which telephone a client has in the panel; checked there before it is used.

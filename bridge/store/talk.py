@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -23,10 +23,7 @@ WINDOW = timedelta(hours=23, minutes=50)
 
 @dataclass(frozen=True)
 class Told:
-    """One state of one message, as a provider's webhook told it.
-
-    *instead* is what may be tried once in place of a failed one; it is not kept.
-    """
+    """One state of one message; *instead* (what may go once) is not kept."""
 
     provider: str
     provider_id: str
@@ -47,8 +44,8 @@ class Contact:
     wrote_at: datetime | None = None
     opted_out_at: datetime | None = None
     no_marketing: bool = False
-    answered_on: date | None = None
     opted_at: datetime | None = None
+    opted_event: str = ""
 
     def window_open(self, now: datetime) -> bool:
         """Tell whether he wrote lately enough to be answered freely."""
@@ -217,13 +214,13 @@ def contact(db: sa.Connection, number: str, client_id: int | None = None) -> Con
     rows = list(db.execute(sa.select(contacts).where(contacts.c.number.in_(names))))
     wrote = [row.wrote_at for row in rows if row.number == number and row.wrote_at]
     out = [row for row in rows if row.opted_out_at is not None]
-    answered = [row.answered_on for row in rows if row.number == number]
+    events = [row.opted_event for row in rows if row.number == number]
     return Contact(
         wrote_at=wrote[0] if wrote else None,
         opted_out_at=out[0].opted_out_at if out else None,
         no_marketing=any(row.no_marketing_at is not None for row in rows),
-        answered_on=answered[0] if answered else None,
         opted_at=max((row.opted_at for row in rows if row.opted_at), default=None),
+        opted_event=(events[0] if events else "") or "",
     )
 
 
@@ -250,18 +247,26 @@ def close_window(db: sa.Connection, number: str) -> None:
     db.execute(change.values(wrote_at=None))
 
 
-def word(db: sa.Connection, number: str, said: str, stops: bool, at: datetime) -> None:
+def word(
+    db: sa.Connection,
+    number: str,
+    said: str,
+    stops: bool,
+    at: datetime,
+    event: str = "",
+) -> None:
     """Note a word that stops or begins alerts; an older one changes nothing."""
-    values = {
-        "opted_out_at": at if stops else None,
-        "opted_out_by": said,
-        "opted_at": at,
-    }
-    statement = insert(db.dialect.name, contacts).values(number=number, **values)
+    values: dict[str, Any] = {"opted_out_at": at if stops else None}
+    values |= {"opted_out_by": said, "opted_at": at}
+    first = {"number": number, "opted_event": event if stops else None}
+    out = contacts.c.opted_out_at
+    turns = out.is_(None) if stops else out.is_not(None)
+    by = {"opted_event": sa.case((turns, event), else_=contacts.c.opted_event)}
+    statement = insert(db.dialect.name, contacts).values(values | first)
     later = sa.or_(contacts.c.opted_at.is_(None), contacts.c.opted_at <= at)
     db.execute(
         statement.on_conflict_do_update(
-            index_elements=["number"], set_=values, where=later
+            index_elements=["number"], set_=values | by, where=later
         )
     )
 

@@ -82,7 +82,10 @@ def answer_message(ctx: Context) -> Outcome:
 
 def folded(text: str) -> str:
     """Return a message for comparison: case, accents, marks and blanks do not count."""
-    plain = unicodedata.normalize("NFD", text.casefold())
+    # Wide letters of other keyboards too; look-alikes of other scripts stay others.
+    plain = unicodedata.normalize(
+        "NFKD", unicodedata.normalize("NFKC", text).casefold()
+    )
     letters = "".join(c if c.isalnum() else " " for c in plain if not _mark(c))
     return " ".join(letters.split())
 

@@ -156,7 +156,9 @@ class CloudStub(Stub):
         }:  # fmt: skip
             raise _bad("template has unknown keys")
         language = content.get("language")
-        code = language.get("code") if isinstance(language, dict) else None
+        if not isinstance(language, dict) or set(language) - {"code", "policy"}:
+            raise _bad("language has unknown keys")
+        code = language.get("code")
         known = self.templates.approved(content.get("name"), code)
         if known is None:
             reply = self.failures["template_missing"]

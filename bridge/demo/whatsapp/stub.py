@@ -125,6 +125,9 @@ class Stub:
         with self._lock:
             self.asks += 1
             try:
+                if ask.query and ask.method == "POST":
+                    reply = Reply.of(400, {"message": "unknown parameter"})
+                    raise Malformed(reply, f"a query nobody knows: {ask.query}")
                 return self.answer(ask)
             except Malformed as wrong:
                 self.refused.append(str(wrong))

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qs
 
 from bridge.demo.whatsapp.stub import JSON, Ask, Hook, Malformed, Reply, Stub, Taken
 
@@ -81,6 +82,8 @@ class WahaStub(Stub):
 
     def _check(self, ask: Ask) -> Reply:
         number = ask.one("phone")
+        if set(parse_qs(ask.query)) != {"phone", "session"}:
+            raise Malformed(self.failures["refused"], "unknown parameters")
         if ask.one("session") != SESSION or not re.fullmatch(r"[0-9]{8,15}", number):
             raise Malformed(self.failures["refused"], "phone is not digits")
         if self.status != "WORKING":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -162,14 +163,13 @@ class StoreBook:
             again=int(job.parameters.get("again", 0)),
             other_form=bool(row.other_form),
             template=template_of(row.form or ""),
+            provider_id=row.provider_id or "",
         )
 
     def refuse_template(self, name: str, language: str, status: str, why: str) -> None:
         """Note what a template is since the provider refused it."""
-        told = {"status": status, "reason": why}
-        self._store.write(
-            lambda db: talk.note_template(db, name, language, self._now, **told)
-        )
+        say = partial(talk.note_template, status=status, reason=why)
+        self._store.write(lambda db: say(db, name, language, self._now))
 
     def held(self) -> str | None:
         """Return why terminations are held back, None when they are not."""

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from bridge.billing.transfers import Form
-from bridge.errors import BridgeError, ErrorClass, SendError
+from bridge.errors import BridgeError, ErrorClass, RemoteError, SendError
 from bridge.filters import money
 from bridge.messages import Rendered, Texts
 from bridge.placeholders import finish, split
@@ -69,6 +69,18 @@ class StorePost:
     def forms(self, name: str) -> dict[str, Form]:
         """Return a text in each language as a form that answers are read by."""
         return self._texts.forms(name, self._known)
+
+    def number_of(self, user: str) -> str | None:
+        """Return the number behind an identity that hides it, if the provider tells.
+
+        Raises RemoteError where the provider is away.
+        """
+        try:
+            return self._provider.find_number(user)
+        except RemoteError as error:
+            if error.transient:
+                raise
+            return None
 
     def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
         """Send it and return the state the provider confirmed. Raises SendError."""

@@ -54,14 +54,15 @@ def answer_message(ctx: Context) -> Outcome:
     Opt-out and opt-in words are obeyed for the number and its clients. Raises
     Skipped where the sender's number is withheld or nothing is to be answered.
     """
-    number = str(ctx.event.value("from") or "") if ctx.event else ""
-    text = str(ctx.event.value("text") or "") if ctx.event else ""
-    if not number and transfers.withheld(ctx, text):
-        return {"from": "", "route": "transfer: the number is withheld"}
+    number, user, text, payload = (
+        str(ctx.event.value(name) or "") if ctx.event else ""
+        for name in ("from", "user", "text", "payload")
+    )
+    words, payload = folded(text), folded(payload)
+    if not number and user:
+        number = ctx.post.number_of(user) or ""
     if not number:
-        raise Skipped("the sender's number is withheld: there is nobody to answer")
-    words = folded(text)
-    payload = folded(str(ctx.event.value("payload") or "")) if ctx.event else ""
+        return _withheld(ctx, user, text, words)
     clients = clients_of(ctx, number)
     if len(clients) == 1:
         ctx.client_id = clients[0].id
@@ -78,6 +79,20 @@ def answer_message(ctx: Context) -> Outcome:
     if words in CANCEL or payload in CANCEL:
         return _once_a_day(ctx, number, clients, "inbound_how_to_cancel", "cancel")
     return _other(ctx, number, clients)
+
+
+def _withheld(ctx: Context, user: str, text: str, words: str) -> Outcome:
+    """Leave staff a line where only they can do what somebody hidden wants."""
+    if transfers.withheld(ctx, text):
+        return {"from": "", "route": "transfer: the number is withheld"}
+    if words in STOP | START and ctx.may_answer(user or "?", "withheld"):
+        line = (
+            f'[bridge] Somebody whose number WhatsApp withholds wrote "{words}". '
+            f"Nobody is known by it: see event {ctx.event.id if ctx.event else '-'}."
+        )
+        ctx.later("log_activity", key=f"{ctx.key}/staff", text=line, raw=True)
+        return {"from": "", "route": "the number is withheld: staff were told"}
+    raise Skipped("the sender's number is withheld: there is nobody to answer")
 
 
 def folded(text: str) -> str:

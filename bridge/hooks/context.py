@@ -191,6 +191,10 @@ class Post(Protocol):
         """Return a text in each language as a form that answers are read by."""
         ...
 
+    def number_of(self, user: str) -> str | None:
+        """Return the number behind an identity that hides it, if the provider tells."""
+        ...
+
     def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
         """Send it and return the state the provider confirmed. Raises SendError."""
         ...

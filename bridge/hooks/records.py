@@ -44,6 +44,7 @@ class Sent:
     again: int = 0
     other_form: bool = False
     template: tuple[str, str] | None = None
+    provider_id: str = ""
 
 
 @dataclass(frozen=True)

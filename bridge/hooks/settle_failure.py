@@ -64,6 +64,8 @@ def settle_failure(
     ctx.client_id = sent.client_id
     if sent.state in ("delivered", "read"):
         raise Skipped(f"it was {sent.state} all the same")
+    if provider_id and sent.provider_id not in ("", provider_id):
+        raise Skipped("an earlier attempt of it failed: the later one counts")
     found = ErrorClass(kind) if kind in set(ErrorClass) else ErrorClass.FIX
     why = f"{found.value} {code}: {detail}".strip()
     if (anew := _in_its_place(ctx, sent, found, instead, why)) is not None:

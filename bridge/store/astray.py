@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 
 from bridge.store.outbox import NewJob
+from bridge.store.progress import Told
 from bridge.store.tables import messages
-
-
-class Told(Protocol):
-    """What a provider told of a message."""
-
-    @property
-    def tag(self) -> str:
-        """Our key, where it came back."""
-        ...
-
-    @property
-    def provider_id(self) -> str:
-        """The provider's own id."""
-        ...
 
 
 def told(db: sa.Connection, states: Iterable[Told], now: datetime) -> list[NewJob]:

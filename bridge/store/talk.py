@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -13,10 +13,9 @@ import sqlalchemy as sa
 from bridge.store import astray, outbox
 from bridge.store.dialect import insert
 from bridge.store.outbox import NewJob
+from bridge.store.progress import RANK, advance
 from bridge.store.tables import contacts, messages, phones, receipts, templates
 
-#: Which state says more than another; a message never goes back.
-RANK = {"unsure": 0, "accepted": 1, "sent": 2, "failed": 3, "delivered": 4, "read": 5}
 #: A person who wrote may be answered freely for a day; a little less, to be sure.
 WINDOW = timedelta(hours=23, minutes=50)
 
@@ -72,7 +71,7 @@ def tell_each(db: sa.Connection, told: Sequence[tuple[Told, datetime]]) -> list[
         fresh.append(key in kept)
         kept.discard(key)
     known = [pair for pair, is_new in zip(told, fresh, strict=True) if is_new]
-    _advance(db, [one for one, _ in known])
+    advance(db, [one for one, _ in known])
     outbox_now = max((now for _, now in told), default=None)
     new = [_failure(db, one, now) for one, now in known if one.state == "failed"]
     if outbox_now is not None:
@@ -91,53 +90,6 @@ def _receipt_insert(dialect: str) -> Any:
     names = ["provider", "provider_id", "state"]
     statement = insert(dialect, receipts).on_conflict_do_nothing(index_elements=names)
     return statement.returning(*(receipts.c[name] for name in names))
-
-
-def _rank(column: Any) -> Any:
-    return sa.case(RANK, value=column, else_=0)
-
-
-def _advancing(where: Any) -> Any:
-    state: Any = sa.bindparam("new_state")
-    told = sa.bindparam("new_to", type_=sa.Text)
-    astray = sa.and_(told != "", messages.c.to != told)
-    return (
-        sa.update(messages)
-        .where(where, _rank(messages.c.state) < sa.bindparam("new_rank"))
-        .values(
-            state=state,
-            error=sa.bindparam("new_error"),
-            reached=sa.case((astray, told), else_=messages.c.reached),
-            provider_id=sa.func.coalesce(
-                sa.func.nullif(messages.c.provider_id, ""), sa.bindparam("new_id")
-            ),
-        )
-    )
-
-
-_BY_TAG = _advancing(messages.c.key == sa.bindparam("tag"))
-_BY_ID = _advancing(messages.c.provider_id == sa.bindparam("new_id"))
-
-
-def _advance(db: sa.Connection, told: Iterable[Told]) -> None:
-    by_tag, by_id = [], []
-    for one in sorted(told, key=lambda one: RANK.get(one.state, 0)):
-        error = f"{one.kind} {one.code}: {one.detail}".strip()
-        values = {
-            "new_state": one.state,
-            "new_rank": RANK.get(one.state, 0),
-            "new_error": error if one.state == "failed" else None,
-            "new_id": one.provider_id,
-            "new_to": one.to,
-        }
-        if one.tag:
-            by_tag.append(values | {"tag": one.tag})
-        else:
-            by_id.append(values)
-    if by_tag:
-        db.execute(_BY_TAG, by_tag)
-    if by_id:
-        db.execute(_BY_ID, by_id)
 
 
 def _failure(db: sa.Connection, one: Told, now: datetime) -> NewJob:
@@ -181,7 +133,7 @@ def catch_up(db: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
         for r in early
     ]
     if found:
-        _advance(db, found)
+        advance(db, found)
         now = rows[0]["created_at"]
         outbox.put(db, astray.told(db, found, now), now)
 

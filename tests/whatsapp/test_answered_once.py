@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pytest
-from looking import rows
+from looking import rows, staff_lines
 
 from bridge import upkeep
-from bridge.demo.panel_example import ANA
+from bridge.demo.panel_example import ANA, BRUNO
+from bridge.errors import Reason, RemoteError
 from bridge.store import answers, tables, talk
 
 FIFTY = 50
@@ -134,3 +135,52 @@ def test_old_answers_are_forgotten(talk_):
 
     assert rows(talk_.bridge.store, tables.answers) == []
     assert rows(talk_.bridge.store, tables.receipts) == []
+
+
+# --- Hidden numbers ---
+
+
+def test_a_hidden_number_that_the_provider_tells_stops_alerts_too(talk_):
+    number = talk_.number(ANA)
+    talk_.bridge.bench.provider.find_number = lambda user: number
+    talk_.cloud.write(number, "STOP", hidden=True)
+    talk_.tell()
+    talk_.work()
+
+    assert talk_.texts == ["inbound_stopped"]
+    assert talk_.bridge.bench.consents.stopped(number, ANA)
+
+
+@pytest.mark.parametrize("reason", [Reason.REFUSED, Reason.NOT_FOUND])
+def test_where_nobody_tells_it_staff_hear_of_a_stop_once_a_day(talk_, reason):
+    def unknown(user):
+        raise RemoteError("waha", reason, "no such identity", sent=False)
+
+    talk_.bridge.bench.provider.find_number = unknown
+    for _ in range(5):
+        talk_.cloud.write("+5491155550000", "STOP", hidden=True)
+    talk_.tell()
+    talk_.work()
+
+    assert talk_.texts == []
+    assert len([one for one in staff_lines(talk_) if 'wrote "stop"' in one]) == 1
+
+
+def test_a_number_of_two_clients_stops_and_begins_alerts_of_both(talk_):
+    with talk_.world.muted():
+        talk_.world.edit_client(BRUNO, phonenumber=talk_.world.clients[ANA].phonenumber)
+    number = talk_.number(ANA)
+    now = talk_.clock.now()
+    talk_.bridge.store.write(lambda db: talk.remember_phone(db, BRUNO, number, now))
+    stopped = talk_.bridge.bench.consents.stopped
+    talk_.writes(ANA, "STOP")
+    out = [bool(stopped(f"+{n}", n)) for n in (ANA, BRUNO)]
+    talk_.advance(seconds=10)
+    talk_.writes(ANA, "START")
+    back = [bool(stopped(f"+{n}", n)) for n in (ANA, BRUNO)]
+    talk_.advance(seconds=10)
+    talk_.writes(ANA, "mis facturas")
+    talk_.advance(seconds=10)
+
+    assert (out, back) == ([True, True], [False, False])
+    assert talk_.texts == ["inbound_stopped", "inbound_started", "inbound_reply"]

@@ -171,3 +171,20 @@ def test_another_number_than_was_meant_is_found_and_told_to_staff_once(talk_, by
     shown = describe(talk_.bridge.store, message.event_id)
     assert "went to another number" in shown["reason"]
     assert {one["to"] for one in shown["messages"][0]["states"]} == {"+5491155550000"}
+
+
+def test_a_late_failure_of_the_first_attempt_is_none_of_the_second(talk_):
+    talk_.cloud.states = ()
+    talk_.world.change_password(ANA)
+    talk_.cloud.play("lost")
+    talk_.work()
+    talk_.advance(minutes=11)
+    first, second = talk_.cloud.taken
+    talk_.cloud.tell(first, "failed", 131000)
+    talk_.tell()
+    turns(talk_, 3)
+
+    assert len(talk_.cloud.taken) == 2
+    assert talk_.messages()[0].state == "accepted"
+    assert talk_.messages()[0].provider_id == second.id
+    assert "an earlier attempt" in job(talk_, "/failed").reason

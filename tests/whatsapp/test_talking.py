@@ -255,7 +255,7 @@ def test_a_withheld_number_is_kept_and_not_answered(talk_):
     talk_.writes(ANA, "STOP", hidden=True)
 
     assert talk_.texts == []
-    assert "withheld" in job(talk_, "/answer").reason
+    assert "withheld" in job(talk_, "/answer").outcome["route"]
 
 
 def test_a_stranger_gets_the_general_answer_in_the_bridges_language(talk_):

@@ -23,7 +23,7 @@ from bridge.events import Body, Subject, clean
 from bridge.hooks.answer_message import START, STOP, folded
 from bridge.intake import RETRY_AFTER, Throttle, problem
 from bridge.metrics import Metrics
-from bridge.store import Store, inbox, outbox, talk
+from bridge.store import Store, held, inbox, outbox, talk
 from bridge.store.inbox import Accepted
 from bridge.store.outbox import NewJob
 from bridge.store.talk import Told
@@ -172,6 +172,7 @@ def _told(provider: str, one: StateNotice) -> Told:
         one.code,
         clean(one.detail)[:500],
         one.to or "",
+        one.instead.value if one.instead else "",
     )
 
 
@@ -186,6 +187,8 @@ def _keep_others(
             told["category"] = one.category
             known = {name: value for name, value in told.items() if value}
             talk.note_template(db, one.name, one.language, now, **known)
+            if one.status == "APPROVED":
+                held.release(db, one.name, now)
         elif isinstance(one, ConsentNotice) and one.sender:
             stopped = now if one.value == "stop" else None
             talk.note_contact(db, one.sender, no_marketing_at=stopped)
@@ -214,7 +217,7 @@ def _message(db: sa.Connection, provider: str, one: Inbound, now: datetime) -> N
     talk.wrote(db, one.sender, sent_at)
     for word in (folded(one.text), folded(one.payload)):
         if word in STOP | START:  # at once, and by the time at which he wrote it
-            talk.word(db, one.sender, word, word in STOP, sent_at)
+            talk.word(db, one.sender, word, word in STOP, sent_at, id)
             return
 
 

@@ -89,8 +89,23 @@ class ErrorClass(StrEnum):
     HALT = "halt"
 
 
+class Instead(StrEnum):
+    """What may be tried, once, in place of a message that was refused.
+
+    The number in its other form; the template in another approved language; the same
+    once its template is approved again.
+    """
+
+    NUMBER = "number"
+    LANGUAGE = "language"
+    APPROVAL = "approval"
+
+
 class SendError(BridgeError):
-    """A provider did not take a message; *kind* alone decides what happens next."""
+    """A provider did not take a message; *kind* alone decides what happens next.
+
+    *instead* is what may be tried before that.
+    """
 
     def __init__(
         self,
@@ -100,6 +115,7 @@ class SendError(BridgeError):
         *,
         code: str = "",
         retry_after: float | None = None,
+        instead: Instead | None = None,
     ) -> None:
         super().__init__(f"{provider}: {kind.value}: {detail}")
         self.provider = provider
@@ -107,6 +123,7 @@ class SendError(BridgeError):
         self.detail = detail
         self.code = code
         self.retry_after = retry_after
+        self.instead = instead
 
 
 @dataclass(frozen=True, order=True)

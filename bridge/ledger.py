@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from bridge.billing.model import PaidCharge
 from bridge.consents import Consents
 from bridge.errors import Later, Skipped
 from bridge.events import Event
+from bridge.forming import template_of
 from bridge.hooks import actions
 from bridge.hooks.context import Cancellation, Context, Order
 from bridge.hooks.records import Person, Reserved, Sent, Transfer, root_of
@@ -24,7 +26,18 @@ from bridge.rowviews import (
     transfer_of,
     upgrade_fields,
 )
-from bridge.store import Store, book, handover, inbox, limits, outbox, reports, talk
+from bridge.store import (
+    Store,
+    answers,
+    book,
+    handover,
+    inbox,
+    limits,
+    outbox,
+    reports,
+    talk,
+)
+from bridge.store.astray import tells
 from bridge.store.outbox import Finish, Job, NewJob
 
 #: A password change that two hookpoints tell of lies within so much time.
@@ -105,8 +118,15 @@ class StoreBook:
             found = talk.contact(db, number, client_id)
         return Person(
             no_marketing=found.no_marketing,
-            answered_on=found.answered_on,
             opted_at=found.opted_at,
+            opted_event=found.opted_event,
+            stopped=found.opted_out_at is not None,
+        )
+
+    def may_answer(self, number: str, kind: str, key: str, most: int) -> bool:
+        """Reserve an answer to a number: so many of a kind a day, each for one job."""
+        return self._store.write(
+            lambda db: answers.reserve(db, number, kind, self._today, key, most)
         )
 
     def stopped_alerts(self, number: str, client_id: int) -> str:
@@ -173,7 +193,15 @@ class StoreBook:
             condition=job.condition,
             state=row.state,
             again=int(job.parameters.get("again", 0)),
+            other_form=bool(row.other_form),
+            template=template_of(row.form or ""),
+            provider_id=row.provider_id or "",
         )
+
+    def refuse_template(self, name: str, language: str, status: str, why: str) -> None:
+        """Note what a template is since the provider refused it."""
+        say = partial(talk.note_template, status=status, reason=why)
+        self._store.write(lambda db: say(db, name, language, self._now))
 
     def held(self) -> str | None:
         """Return why what cannot be taken back is held, None when it is not."""
@@ -306,6 +334,8 @@ def keep_messages(db: sa.Connection, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
     book.sent(db, rows)
+    astray = [tells(row, row["created_at"]) for row in rows if row.get("reached")]
+    outbox.put(db, astray, rows[0]["created_at"])
     early = [row for row in rows if row["state"] in ("unsure", "accepted", "sent")]
     if early:
         talk.catch_up(db, early)
@@ -328,20 +358,3 @@ def _new_job(entry: dict[str, Any], parent: Job) -> NewJob:
         urgent=bool(parameters.get("urgent")),
         client_id=parameters.get("client_id"),
     )
-
-
-#: Steps of a change of owner; one that fails for good is followed by a ticket.
-OF_TRANSFERS = ("check_transfer", "transfer_service")
-_SHOWN_PARKED = (
-    ("cancellations", "cancellation"),
-    ("upgrades", "order"),
-    ("transfers", "transfer"),
-)
-
-
-def show_parked(db: sa.Connection, job: Job, finish: Finish, now: datetime) -> None:
-    """Show in the book too that what a parked job is about waits for staff."""
-    if job.acts or job.action in OF_TRANSFERS:
-        for table, name in _SHOWN_PARKED:
-            if key := job.parameters.get(name):
-                book.for_staff(db, table, key, finish.reason, now)

@@ -7,7 +7,7 @@ template. What clients or staff typed is only ever a value, never a text.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ class Rendered:
 
     *values* are the placeholders' values in order, flattened and cut so that the
     whole stays within a template's limit. *button* is (label, address); it is
-    not part of *text*.
+    not part of *text*. *variables* are those that it was filled from.
     """
 
     text: str
@@ -71,6 +71,9 @@ class Rendered:
     language: str
     name: str
     category: str
+    variables: Mapping[str, Any] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def whole(self) -> str:
@@ -171,7 +174,8 @@ class Texts:
             raise TextError(f"text {name} ({text.language}): {error}") from error
         button = (text.label, url) if text.label else None
         cut = tuple(cut_values(text.parts, values))
-        return Rendered(body, cut, button, text.language, name, text.category)
+        told = (text.language, name, text.category, variables)
+        return Rendered(body, cut, button, *told)
 
     @staticmethod
     def uses_source(source: str) -> set[tuple[str, str]]:

@@ -9,12 +9,19 @@ import sqlalchemy as sa
 
 from bridge import dispatch
 from bridge.hooks.context import Context, Effects
-from bridge.ledger import OF_TRANSFERS, keep, keep_messages, messages_of, show_parked
+from bridge.ledger import keep, keep_messages, messages_of
 from bridge.preparing import TOLD_AN_HOUR, Bench
 from bridge.store import OneByOne, book, groups, outbox
 from bridge.store.outbox import Finish, Job, NewJob
 
 _TELLS = ("log_activity", "open_ticket")
+#: Steps of a change of owner; one that fails for good is followed by a ticket.
+_OF_TRANSFERS = ("check_transfer", "transfer_service")
+_SHOWN_PARKED = (
+    ("cancellations", "cancellation"),
+    ("upgrades", "order"),
+    ("transfers", "transfer"),
+)
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,8 @@ def _keep(db: sa.Connection, one: Outcome) -> bool:
     for done in [job, *members] if finish.state == "done" else []:
         outbox.put(db, dispatch.next_step(done, now, finish.outcome), now)
     if finish.state == "parked":
-        show_parked(db, job, finish, now)
-    if finish.state == "parked" and job.action in OF_TRANSFERS:
+        _show_parked(db, job, finish, now)
+    if finish.state == "parked" and job.action in _OF_TRANSFERS:
         outbox.put(db, [_handed_over(job, finish, now)], now)
     if finish.state == "parked" and job.action not in _TELLS:
         tell = one.bench.tell_staff(job, finish, ctx, now, one.once)
@@ -83,6 +90,14 @@ def _handed_over(job: Job, finish: Finish, now: datetime) -> NewJob:
         parameters={"transfer": transfer, "reason": finish.reason},
         client_id=job.client_id,
     )
+
+
+def _show_parked(db: sa.Connection, job: Job, finish: Finish, now: datetime) -> None:
+    """Show in the book too that what a parked job is about waits for staff."""
+    if job.acts or job.action in _OF_TRANSFERS:
+        for table, name in _SHOWN_PARKED:
+            if key := job.parameters.get(name):
+                book.for_staff(db, table, key, finish.reason, now)
 
 
 def _tell(db: sa.Connection, bench: Bench, tell: NewJob, now: datetime) -> None:

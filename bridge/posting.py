@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from bridge.billing.transfers import Form
-from bridge.errors import BridgeError, ErrorClass, SendError
+from bridge.errors import BridgeError, ErrorClass, RemoteError, SendError
 from bridge.filters import money
 from bridge.messages import Rendered, Texts
 from bridge.placeholders import finish, split
@@ -26,12 +26,14 @@ class StorePost:
         provider: Provider,
         event_id: str,
         known: Mapping[str, Any] | None = None,
+        other_form_of: str = "",
     ) -> None:
         self._texts = texts
         self._deliver = deliver
         self._provider = provider
         self._event_id = event_id
         self._known = known or {}
+        self._other_form_of = other_form_of
         self.sent: list[dict[str, Any]] = []
         #: Whether something was handed over that may have left.
         self.handed = False
@@ -85,19 +87,21 @@ class StorePost:
             category=str(kept["category"]),
         )
 
+    def number_of(self, user: str) -> str | None:
+        """Return the number behind an identity that hides it, if the provider tells.
+
+        Raises RemoteError where the provider is away.
+        """
+        try:
+            return self._provider.find_number(user)
+        except RemoteError as error:
+            if error.transient:
+                raise
+            return None
+
     def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
         """Send it and return the state the provider confirmed. Raises SendError."""
-        message = Message(
-            to=to,
-            text=text.text,
-            language=text.language,
-            name=text.name,
-            tag=key,
-            event=self._event_id,
-            category=text.category,
-            values=text.values,
-            button=text.button,
-        )
+        message = self._message(to, text, key)
         self.handed = True
         try:
             receipt = self._deliver(message)
@@ -110,6 +114,26 @@ class StorePost:
         state = receipt.states[-1].value if receipt.states else "dry run"
         self._keep(message, client_id, state, receipt)
         return state
+
+    def _message(self, to: str, text: Any, key: str) -> Message:
+        def told_in(language: str) -> Message:
+            variables = getattr(text, "variables", {})
+            told = self._texts.render(text.name, language, variables)
+            return self._message(to, told, key)
+
+        return Message(
+            to=to,
+            text=text.text,
+            language=text.language,
+            name=text.name,
+            tag=key,
+            event=self._event_id,
+            category=text.category,
+            values=text.values,
+            button=text.button,
+            other_form=to == self._other_form_of,
+            told_in=told_in,
+        )
 
     def _keep(
         self, message: Message, client_id: int | None, state: str, receipt: Receipt
@@ -128,5 +152,7 @@ class StorePost:
                 "state": state,
                 "states": [one.value for one in receipt.states],
                 "form": went.get("form") or "free",
+                "other_form": bool(went.get("number")),
+                "reached": went.get("reached") or None,
             }
         )

@@ -188,6 +188,7 @@ class Bench:
             self.provider,
             job.event_id or "",
             {"company": company},
+            str(job.parameters.get("other_form_of") or ""),
         )
 
     def _hold(self, job: Job) -> None:

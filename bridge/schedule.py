@@ -24,7 +24,7 @@ from bridge import upkeep
 from bridge.errors import BridgeError, RemoteError
 from bridge.preparing import Bench
 from bridge.reconcile import reconcile, terminate_job
-from bridge.store import book, handover, outbox, reports, turns
+from bridge.store import answers, book, handover, outbox, reports, talk, turns
 from bridge.turns import REFUSED
 from bridge.worker import Worker
 
@@ -180,6 +180,11 @@ class Schedule:
         self.bench.store.write(lambda db: handover.prune(db, before, now), 30.0)
         a_day_ago = now - timedelta(days=1)
         self.bench.store.write(lambda db: turns.prune(db, REFUSED, a_day_ago), 30.0)
+        day = before.astimezone(self.bench.zone).date()
+        self.bench.store.write(lambda db: answers.prune(db, day), 30.0)
+        while not self._stopped.is_set():
+            if not self.bench.store.write(lambda db: talk.prune(db, before, 1000)):
+                break
 
 
 def _failed(event: JobExecutionEvent) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-import sqlalchemy as sa
 import structlog
 
 from bridge.breaker import Breaker, CircuitOpen
@@ -25,14 +24,13 @@ from bridge.errors import (
     SendError,
     StoreUnavailable,
 )
+from bridge.forming import Forms, form_of, put_line
 from bridge.hooks.records import AGAIN
 from bridge.metrics import Metrics
 from bridge.store import Store, outbox, talk
-from bridge.store.outbox import NewJob
 from bridge.tier import Tier
 from bridge.turns import Turns
-from bridge.whatsapp import Message, Provider, Receipt, State, TemplateState
-from bridge.whatsapp.templates import chosen
+from bridge.whatsapp import Message, Provider, Receipt, State
 
 log = structlog.get_logger("worker")
 
@@ -134,7 +132,8 @@ class Sending:
             if settled is not None:
                 return settled
         self._may_repeat(before)
-        message = self._formed(message)
+        forms = Forms(self.store, self.provider, self.now, self.language)
+        message = forms.first(message)
         if message.template is not None:
             self._count(message, urgent)
         self._enter(message)
@@ -144,7 +143,7 @@ class Sending:
         if before.count:
             before.note()
         try:
-            receipt = self._sent(message, urgent)
+            message, receipt = self._sent(message, forms, urgent)
         except SendError as error:
             self._note(error)
             if error.kind is ErrorClass.PAIR:
@@ -156,11 +155,14 @@ class Sending:
                     error.provider, ErrorClass.HALT, held, code=error.code
                 ) from error
             raise
+        if "reached" in receipt.detail:
+            log.error("wrong recipient", provider=self.provider.name, job=message.tag)
         self._well()
         self.turns.taken(message.to)
         state = receipt.states[-1].value if receipt.states else "accepted"
         self.metrics.messages.labels(self.provider.name, state).inc()
-        return replace(receipt, detail=receipt.detail | {"form": form_of(message)})
+        how = {"form": form_of(message), "language": message.language}
+        return replace(receipt, detail=receipt.detail | how | {"text": message.whole})
 
     def _settled(self, message: Message) -> Receipt | None:
         """Return what came back with our tag: it went out, whatever we heard.
@@ -196,29 +198,6 @@ class Sending:
                 self.now() + UNSURE_WAIT,
             )
 
-    def _formed(self, message: Message) -> Message:
-        """Return it as free text inside the 24-hour window, else as a template."""
-        if not self.provider.windowed:
-            return message
-        with self.store.read() as db:
-            if talk.contact(db, message.to).window_open(self.now()):
-                return replace(message, free=True)
-        return self._as_template(message)
-
-    def _as_template(self, message: Message) -> Message:
-        with self.store.read() as db:
-            rows = talk.templates_named(db, message.name)
-        states = [_state(row) for row in rows]
-        found = chosen(states, message.name, message.language, self.language)
-        if found is None:
-            raise SendError(
-                self.provider.name,
-                ErrorClass.AS_TEMPLATE,
-                f'he did not write within a day, and no template "{message.name}" is '
-                "approved: whmcs-bridge templates push",
-            )
-        return replace(message, free=False, template=found.template)
-
     def _count(self, message: Message, urgent: bool) -> None:
         """Raise Later where the day's people are used up; staff are told once a day."""
         try:
@@ -230,22 +209,21 @@ class Sending:
                 "hours wait; a few are kept for urgent ones."
             )
             key = f"tier:{name}/{now:%Y-%m-%d}"
-            self.store.write(partial(_tell_staff, key=key, text=text, now=now))
+            self.store.write(partial(put_line, key=key, text=text, now=now))
             raise
 
-    def _sent(self, message: Message, urgent: bool) -> Receipt:
-        """Send it; where the window turns out to be closed, once as a template."""
-        try:
-            return self.provider.send(message)
-        except SendError as error:
-            if error.kind is not ErrorClass.AS_TEMPLATE or not message.free:
-                raise
-            if not self.provider.windowed:
-                raise
-            self.store.write(lambda db: talk.close_window(db, message.to))
-            message = self._as_template(message)
-            self._count(message, urgent)
-            return self.provider.send(message)
+    def _sent(
+        self, message: Message, forms: Forms, urgent: bool
+    ) -> tuple[Message, Receipt]:
+        """Send it, or what may go in its place, each once; return what went."""
+        while True:
+            try:
+                return message, self.provider.send(message)
+            except SendError as error:
+                was_free = message.free
+                message = forms.instead(message, error)
+                if was_free and message.template is not None:
+                    self._count(message, urgent)
 
     def _enter(self, message: Message) -> None:
         if self._probe == message.tag:
@@ -290,7 +268,7 @@ class Sending:
                 f"{error.detail}. They wait, and go out when it is mended."
             )
             key = f"halt:{error.provider}/{now:%Y-%m-%d}"
-            self.store.write(partial(_tell_staff, key=key, text=text, now=now))
+            self.store.write(partial(put_line, key=key, text=text, now=now))
 
 
 def earlier(tag: str) -> list[str]:
@@ -299,37 +277,3 @@ def earlier(tag: str) -> list[str]:
     if not mark or not number.isdigit():
         return []
     return [root, *(f"{root}{AGAIN}{n}" for n in range(1, int(number)))]
-
-
-def form_of(message: Message) -> str:
-    """Return in which form a message went out, for who looks at it."""
-    if message.template is None:
-        return "free"
-    return f"template {message.template.name} ({message.template.language})"
-
-
-def _state(row: sa.Row[tuple[str, ...]]) -> TemplateState:
-    return TemplateState(
-        row.name,
-        row.language,
-        row.status,
-        row.provider_id,
-        row.category,
-        row.reason,
-        row.body,
-        row.label,
-        row.url,
-    )
-
-
-def _tell_staff(db: sa.Connection, *, key: str, text: str, now: datetime) -> None:
-    """Have staff told of something, once for each *key*."""
-    job = NewJob(
-        key=key,
-        event_id=None,
-        action="log_activity",
-        rule="whatsapp",
-        run_at=now,
-        parameters={"text": text, "raw": True},
-    )
-    outbox.put(db, [job], now)

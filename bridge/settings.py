@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from bridge import provideroptions
@@ -27,6 +27,8 @@ DATE_FORMATS = (
     "YYYY/MM/DD",
     "YYYY-MM-DD",
 )
+#: How the names of those end that are secrets, among those of the providers.
+_SECRET = ("_TOKEN", "_SECRET", "_KEY")
 _PANEL_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
 
 
@@ -98,6 +100,21 @@ class Settings:
     def keys(self) -> list[bytes]:
         """The signing keys, newest first."""
         return [read_secret(secret.reveal()) for secret in self.signing_secrets]
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Everything that must be on no surface, for who takes it out of texts."""
+        known = [*self.signing_secrets, self.whmcs_identifier, self.whmcs_secret]
+        known += [self.whmcs_access_key, self.sentry_dsn]
+        known += [v for k, v in self.others.items() if k.endswith(_SECRET)]
+        words = [
+            word for one in known for word in one.reveal().replace(",", " ").split()
+        ]
+        words += [key.decode("latin-1") for key in self.keys]
+        named = urlsplit(self.sentry_dsn.reveal()).username
+        password = urlsplit(self.database_url).password
+        words += [unquote(part) for part in (named, password) if part]
+        return tuple(dict.fromkeys(words))
 
     @property
     def sqlite(self) -> bool:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from bridge.errors import NoModule, Reason, RemoteError
+from bridge.scrubbing import Scrubber
 from bridge.transport import Answer, Call, check_address
 from bridge.whmcs_fields import clean, nested
 from bridge.whmcs_form import form
@@ -90,27 +91,28 @@ class Sender(Protocol):
 class Credentials:
     """Identifier, secret and access key, kept as the start of every form."""
 
-    __slots__ = ("_start", "_words")
+    __slots__ = ("_start", "hide")
 
-    def __init__(self, identifier: str, secret: str, access_key: str = "") -> None:
+    def __init__(
+        self,
+        identifier: str,
+        secret: str,
+        access_key: str = "",
+        others: Iterable[str] = (),
+    ) -> None:
         if not identifier or not secret:
             raise ValueError("the API needs an identifier and a secret")
         known = {"identifier": identifier, "secret": secret}
         known |= {"accesskey": access_key} if access_key else {}
         self._start = form({**known, "responsetype": "json"})
-        self._words = tuple(sorted(known.values(), key=len, reverse=True))
+        #: Takes them out of a text, and all *others* that must not be shown.
+        self.hide = Scrubber([*known.values(), *others], "***")
 
     def sign(self, action: str, params: Mapping[str, Any]) -> bytes:
         """Return the whole form of a call."""
         if taken := _OURS & params.keys():
             raise TypeError(f"the client itself sets {', '.join(sorted(taken))}")
         return f"{self._start}&{form({'action': action, **params})}".encode("ascii")
-
-    def hide(self, text: str) -> str:
-        """Return *text* without any of the words."""
-        for word in self._words:
-            text = text.replace(word, "***")
-        return text
 
     def __repr__(self) -> str:
         return "***"
@@ -195,7 +197,8 @@ class WhmcsApi:
 
     def _fail(self, action: str, answer: Answer, message: str) -> None:
         """Raise what an error message means; see the table at the top."""
-        message = clean(self._credentials.hide(message)[:_MOST_READ])
+        whole = self._credentials.hide(message[: 4 * _MOST_READ])
+        message = clean(whole[:_MOST_READ])
         message = " ".join(message.split()).rstrip(".")
         # "Authentication failed" of a server module is not about our credentials.
         modules = bool(_MODULE_SPEAKS.match(action)) and answer.status == 200

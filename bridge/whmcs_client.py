@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -98,11 +98,12 @@ class WhmcsClient(WhmcsReads):
         zone: ZoneInfo | None = None,
         ticket_email: str = "",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        hidden: Iterable[str] = (),
     ) -> None:
         super().__init__(
             transport,
             url,
-            Credentials(identifier, secret, access_key),
+            Credentials(identifier, secret, access_key, hidden),
             timeout=timeout,
             now=now,
         )
@@ -315,6 +316,7 @@ def from_settings(
         timeout=settings.whmcs_timeout,
         zone=settings.zone,
         now=clock,
+        hidden=settings.secrets,
     )
     client.keys = settings.keys
     return client

@@ -34,6 +34,7 @@ LAYERS = [
     Layer("package", ("", "py.typed")),
     Layer("errors", ("errors",)),
     Layer("files", ("regular",)),
+    Layer("scrubbing", ("scrubbing",)),
     Layer("billing", ("billing", "billing.*")),
     Layer("plain", ("labels", "policies", "variables")),
     Layer("metrics", ("metrics",)),
@@ -65,12 +66,14 @@ LAYERS = [
     Layer("seam", ("whatsapp",), ("errors",)),
     Layer("templates", ("whatsapp.templates",), (*_READING, "yaml", "texts", "seam")),
     Layer(
-        "providers", ("whatsapp.*",), ("errors", "out", "settings", "seam", "phones")
+        "providers",
+        ("whatsapp.*",),
+        ("errors", "out", "settings", "scrubbing", "seam", "phones"),
     ),
     Layer(
         "client",
         ("*_client", "whmcs_*"),
-        ("errors", "billing", "panel", "out", "settings", "signing"),
+        ("errors", "billing", "panel", "out", "settings", "scrubbing", "signing"),
     ),
     Layer("hooks", ("hooks", "hooks.*"), (*_RULES, "phones")),
     Layer(
@@ -108,6 +111,7 @@ LAYERS = [
             "watching",
             "sending",
             "sharing",
+            "forming",
             "callbacks",
             "upkeep",
             "upgrading",
@@ -164,6 +168,7 @@ LIBRARIES = {
         "store.*",
         "callbacks",
         "dispatch",
+        "forming",
         "ledger",
         "reconcile",
         "outcomes",

@@ -27,8 +27,9 @@ PROVIDERS = ("cloud", "twilio", "evolution", "waha")
 _COLUMNS = 72
 #: How often what came is looked at while the demo stays up, in seconds.
 _POLL = 0.2
-#: The vendor's code for a person who is not on WhatsApp, told in a later state.
-_ABSENT = {"cloud": 131026, "twilio": 63024}
+#: The vendor's code for a person who cannot be reached, told in a later state. (One
+#: who is not on WhatsApp would be tried in the other form of his number first.)
+_ABSENT = {"cloud": 130403, "twilio": 63024}
 
 
 class Telephone:

@@ -20,8 +20,8 @@ from bridge.commands.events import to_read
 from bridge.commands.shared import show
 from bridge.commands.starting import to_send
 from bridge.errors import ConfigError, ErrorClass, RemoteError, SendError
+from bridge.forming import form_of
 from bridge.hookmap import HookMap, load_map
-from bridge.sending import form_of
 from bridge.settings import Settings
 from bridge.store import Store, engines, schema, talk
 from bridge.tier import DAY, reserve

@@ -17,6 +17,7 @@ def describe_message(message: Any, states: list[Any], settled: Any) -> dict[str,
     """
     return {
         "to": message.to,
+        "reached": message.reached,
         "text": message.text,
         "state": message.state,
         "name": message.name,
@@ -26,13 +27,15 @@ def describe_message(message: Any, states: list[Any], settled: Any) -> dict[str,
         "provider_id": message.provider_id,
         "sent_at": message.created_at,
         "error": message.error,
-        "states": [_state(one) for one in states],
+        "states": [_state(one, message.to) for one in states],
         "follow_up": _follow_up(settled),
     }
 
 
-def _state(one: Any) -> dict[str, Any]:
+def _state(one: Any, to: str) -> dict[str, Any]:
     shown = {"state": one.state, "at": one.at, "heard_at": one.received_at}
+    if one.to and one.to != to:
+        shown["to"] = one.to
     if one.state == "failed":
         shown |= {"class": one.kind, "code": one.code, "detail": one.detail}
     return shown
@@ -52,10 +55,14 @@ def tell_message(message: dict[str, Any]) -> None:
     head = f"to {message['to']} ({message['name']}), {how}: {message['state']}"
     click.echo(f"\n{head}")
     click.echo(f"  handed over by {message['sent_at']:%Y-%m-%d %H:%M:%S} UTC")
+    if message["reached"]:
+        click.echo(f"  wrong recipient: the provider says {message['reached']}")
     for one in message["states"]:
         line = f"  {one['state']} {one['at']:%Y-%m-%d %H:%M:%S} UTC"
         if one["state"] == "failed":
             line += f": {one['class']} {one['code']}: {one['detail']}".rstrip(": ")
+        if "to" in one:
+            line += f" (of {one['to']})"
         click.echo(line)
     if message["error"] and not message["states"]:
         click.echo(f"  {message['error']}")

@@ -137,7 +137,10 @@ def did(job: Any, sent: Said | None = None) -> str:
 
 def last_word(message: Any) -> str:
     """Return a message's state, and why where it failed."""
-    return f"{message.state} ({message.error})" if message.error else str(message.state)
+    told = f"{message.state} ({message.error})" if message.error else message.state
+    if message.reached:
+        return f"{told}, but the provider says that it went to another number"
+    return str(told)
 
 
 def _sent(job: Any, outcome: dict[str, Any], since: str) -> str:

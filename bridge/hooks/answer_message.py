@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import datetime
 from typing import Any
 
 from bridge.billing.model import Client
 from bridge.errors import Reason, RemoteError, Skipped
 from bridge.hooks import Outcome, action, self_service, transfers
 from bridge.hooks.context import Context
+from bridge.hooks.records import Person
 from bridge.whatsapp.phones import normalise
 
 #: Whole messages that end alerts and begin them again, folded; more than the word
@@ -52,14 +54,15 @@ def answer_message(ctx: Context) -> Outcome:
     Opt-out and opt-in words are obeyed for the number and its clients. Raises
     Skipped where the sender's number is withheld or nothing is to be answered.
     """
-    number = str(ctx.event.value("from") or "") if ctx.event else ""
-    text = str(ctx.event.value("text") or "") if ctx.event else ""
-    if not number and transfers.withheld(ctx, text):
-        return {"from": "", "route": "transfer: the number is withheld"}
+    number, user, text, payload = (
+        str(ctx.event.value(name) or "") if ctx.event else ""
+        for name in ("from", "user", "text", "payload")
+    )
+    words, payload = folded(text), folded(payload)
+    if not number and user:
+        number = ctx.post.number_of(user) or ""
     if not number:
-        raise Skipped("the sender's number is withheld: there is nobody to answer")
-    words = folded(text)
-    payload = folded(str(ctx.event.value("payload") or "")) if ctx.event else ""
+        return _withheld(ctx, user, text, words)
     clients = clients_of(ctx, number)
     if len(clients) == 1:
         ctx.client_id = clients[0].id
@@ -74,13 +77,30 @@ def answer_message(ctx: Context) -> Outcome:
         if told is not None:
             return told
     if words in CANCEL or payload in CANCEL:
-        return _answer(ctx, number, clients, "inbound_how_to_cancel", "cancel")
+        return _once_a_day(ctx, number, clients, "inbound_how_to_cancel", "cancel")
     return _other(ctx, number, clients)
+
+
+def _withheld(ctx: Context, user: str, text: str, words: str) -> Outcome:
+    """Leave staff a line where only they can do what somebody hidden wants."""
+    if transfers.withheld(ctx, text):
+        return {"from": "", "route": "transfer: the number is withheld"}
+    if words in STOP | START and ctx.may_answer(user or "?", "withheld"):
+        line = (
+            f'[bridge] Somebody whose number WhatsApp withholds wrote "{words}". '
+            f"Nobody is known by it: see event {ctx.event.id if ctx.event else '-'}."
+        )
+        ctx.later("log_activity", key=f"{ctx.key}/staff", text=line, raw=True)
+        return {"from": "", "route": "the number is withheld: staff were told"}
+    raise Skipped("the sender's number is withheld: there is nobody to answer")
 
 
 def folded(text: str) -> str:
     """Return a message for comparison: case, accents, marks and blanks do not count."""
-    plain = unicodedata.normalize("NFD", text.casefold())
+    # Wide letters of other keyboards too; look-alikes of other scripts stay others.
+    plain = unicodedata.normalize(
+        "NFKD", unicodedata.normalize("NFKC", text).casefold()
+    )
     letters = "".join(c if c.isalnum() else " " for c in plain if not _mark(c))
     return " ".join(letters.split())
 
@@ -116,8 +136,24 @@ def _opt(
     values |= {"opted_out_by": word, "opted_at": at}
     for key in (number, *(f"client:{client.id}" for client in clients)):
         ctx.keep("contacts", key, **values)
+    route = "stop" if out else "start"
+    if not _changes(ctx, number, person, at, out=out):
+        return {"from": number, "route": f"{route}, as before: he knows that"}
     name = "inbound_stopped" if out else "inbound_started"
-    return _answer(ctx, number, clients, name, "stop" if out else "start")
+    return _answer(ctx, number, clients, name, route)
+
+
+def _changes(
+    ctx: Context, number: str, person: Person, at: datetime, *, out: bool
+) -> bool:
+    """Tell whether a word changed something, or is to be answered all the same."""
+    if ctx.event is not None and person.opted_at == at:  # noted when it came in
+        changed = person.opted_event == ctx.event.id
+    else:
+        changed = person.stopped != out
+    # Who never stopped hears once a day that he gets alerts.
+    first = not out and ctx.may_answer(number, "start")
+    return changed or first
 
 
 def _other(ctx: Context, number: str, clients: list[Client]) -> Outcome:
@@ -126,11 +162,15 @@ def _other(ctx: Context, number: str, clients: list[Client]) -> Outcome:
         raise Skipped("the map says to ignore it (inbound.other)")
     if policy.other == "open_ticket":
         _ticket(ctx, number, clients)
-    if ctx.book.person(number).answered_on == ctx.today:
-        return {"from": number, "route": f"{policy.other}, answered today already"}
-    answered = _answer(ctx, number, clients, "inbound_reply", policy.other)
-    ctx.keep("contacts", number, answered_on=ctx.today)
-    return answered
+    return _once_a_day(ctx, number, clients, "inbound_reply", policy.other)
+
+
+def _once_a_day(
+    ctx: Context, number: str, clients: list[Client], name: str, route: str
+) -> Outcome:
+    if not ctx.may_answer(number, name):
+        return {"from": number, "route": f"{route}, answered today already"}
+    return _answer(ctx, number, clients, name, route)
 
 
 def _ticket(ctx: Context, number: str, clients: list[Client]) -> None:

@@ -115,6 +115,10 @@ class Book(TransferBook, Protocol):
         """Return what is known of a telephone, and of the client who has it."""
         ...
 
+    def may_answer(self, number: str, kind: str, key: str, most: int) -> bool:
+        """Reserve an answer to a number: so many of a kind a day, each for one job."""
+        ...
+
     def stopped_alerts(self, number: str, client_id: int) -> str:
         """Return by which word, and when, a client stopped alerts; empty if not."""
         ...
@@ -125,6 +129,10 @@ class Book(TransferBook, Protocol):
 
     def sent(self, key: str, provider_id: str) -> Sent | None:
         """Return a message that went out, by our key or the provider's id."""
+        ...
+
+    def refuse_template(self, name: str, language: str, status: str, why: str) -> None:
+        """Note what a template is since the provider refused it."""
         ...
 
     def held(self) -> str | None:
@@ -179,6 +187,10 @@ class Post(Protocol):
 
     def finished(self, kept: Mapping[str, Any]) -> Any:
         """Return the finished text out of what `kept` made of it."""
+        ...
+
+    def number_of(self, user: str) -> str | None:
+        """Return the number behind an identity that hides it, if the provider tells."""
         ...
 
     def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
@@ -288,6 +300,11 @@ class Context:
     def withdraw(self, keys: Sequence[str], reason: str) -> None:
         """Take waiting jobs back, together with the outcome."""
         self.effects.withdraws.extend((key, reason) for key in keys)
+
+    def may_answer(self, number: str, kind: str, most: int = 1) -> bool:
+        """Tell whether this job may answer a number: so often a day of each kind."""
+        rehearsed = self.dry_run or self.preview
+        return rehearsed or self.book.may_answer(number, kind, self.key, most)
 
     def not_now(self, reason: str, at: datetime) -> Later:
         """Return the error to raise when it must wait until *at*."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
+from bridge.errors import Instead
+
+#: What a template is from the answer on that refused it, until the provider tells.
+STATUS_OF = {Instead.LANGUAGE: "REFUSED", Instead.APPROVAL: "PAUSED"}
 #: What the key of a message that is sent anew adds to that of the first, and what the
 #: key of its second way adds.
 AGAIN, FALLBACK = "/again:", "/fallback"
@@ -22,7 +26,8 @@ class Sent:
     """A message that went out, and the job that it was.
 
     *root* is the key of the job that sent it first, *again* how often it was sent
-    anew since.
+    anew since. *other_form*: it went to the number in its other form. *template* is
+    its name and language, where it was none of free text.
     """
 
     key: str
@@ -37,19 +42,23 @@ class Sent:
     condition: str | None = None
     state: str = ""
     again: int = 0
+    other_form: bool = False
+    template: tuple[str, str] | None = None
+    provider_id: str = ""
 
 
 @dataclass(frozen=True)
 class Person:
     """What is known of who has a telephone.
 
-    *no_marketing*: he stopped it in WhatsApp itself. *answered_on* is the last day
-    he got our answer to any message, *opted_at* when he last wrote that he wants
-    alerts, or wants them no more (aware UTC).
+    *no_marketing*: he stopped it in WhatsApp itself. *opted_at* is when he last wrote
+    that he wants alerts, or wants them no more (aware UTC), *opted_event* the message
+    that changed which of the two it is, *stopped* whether he wants none.
     """
 
     no_marketing: bool = False
-    answered_on: date | None = None
+    opted_event: str = ""
+    stopped: bool = False
     opted_at: datetime | None = None
 
 

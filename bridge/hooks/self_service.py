@@ -22,6 +22,8 @@ INVOICES = frozenset(
 HELP = frozenset({"ayuda", "menu", "help", "ajuda"})
 #: So many services or invoices are told in one message.
 _LISTED = 15
+#: What may be another answer an hour later is given so often a day.
+_A_DAY = 3
 _PAID_UNTIL = ("pago hasta el {}", "paid until {}", "pago até {}")
 _ENDS = ("termina el {}", "ends on {}", "termina em {}")
 _DUE = ("vence el {}", "due on {}", "vence em {}")
@@ -98,6 +100,8 @@ def _say(words: tuple[str, str, str], language: str) -> str:
 def _send(
     ctx: Context, number: str, client: Client, name: str, lines: list[str]
 ) -> Outcome:
+    if not ctx.may_answer(number, name, _A_DAY):
+        return {"from": number, "route": "self-service, answered today already"}
     language = ctx.language_of(client)
     shown = lines[:_LISTED]
     if len(lines) > _LISTED:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from marshmallow import fields
 
-from bridge.errors import ErrorClass, Later, Parked, Skipped
+from bridge.errors import ErrorClass, Instead, Later, Parked, Skipped
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context
-from bridge.hooks.records import AGAIN, Sent
+from bridge.hooks.records import AGAIN, STATUS_OF, Sent
 from bridge.hooks.write_by_panel import write_instead
+from bridge.whatsapp.phones import other_form
 
 #: The state may come before our own record of the message: look again for so long.
 _PATIENCE = timedelta(minutes=5)
-#: A message is sent anew so often, at most.
+#: The same message is sent anew so often, at most; not counted is what goes in its
+#: place, each once: the number in its other form, another template, free text no more.
 _AGAIN = 2
 #: Parameters of an alert that its text needs.
 _FOR_FACTS = ("service_id", "cancellation", "order", "_result")
@@ -23,7 +27,6 @@ _WAITS = {
     ErrorClass.UNSURE: timedelta(minutes=10),
     ErrorClass.PAIR: timedelta(seconds=16),
     ErrorClass.LATER: timedelta(hours=24),
-    ErrorClass.AS_TEMPLATE: timedelta(0),
     ErrorClass.HALT: timedelta(minutes=5),
 }
 
@@ -35,6 +38,7 @@ _WAITS = {
     kind=fields.String(load_default=""),
     code=fields.String(load_default=""),
     detail=fields.String(load_default=""),
+    instead=fields.String(load_default=""),
 )
 def settle_failure(
     ctx: Context,
@@ -44,10 +48,12 @@ def settle_failure(
     kind: str = "",
     code: str = "",
     detail: str = "",
+    instead: str = "",
 ) -> Outcome:
     """Do about a failed state what the same class of a failed send would do.
 
-    It is sent anew, at its time and at most twice, where that may help. Raises
+    What may go in its place goes, each once; else it is sent anew, at its time and
+    at most twice, where that may help. It is never sent to another number. Raises
     Parked where a person must mend something, Skipped where nothing can be done.
     """
     sent = ctx.book.sent(tag, provider_id)
@@ -58,41 +64,81 @@ def settle_failure(
     ctx.client_id = sent.client_id
     if sent.state in ("delivered", "read"):
         raise Skipped(f"it was {sent.state} all the same")
+    if provider_id and sent.provider_id not in ("", provider_id):
+        raise Skipped("an earlier attempt of it failed: the later one counts")
     found = ErrorClass(kind) if kind in set(ErrorClass) else ErrorClass.FIX
     why = f"{found.value} {code}: {detail}".strip()
+    if (anew := _in_its_place(ctx, sent, found, instead, why)) is not None:
+        return _send_anew(ctx, sent, anew, why)
     if found is ErrorClass.NEVER:
         ctx.keep("contacts", sent.to, unreachable_at=ctx.now)
         return _other_way(ctx, sent, why)
     if found is ErrorClass.FIX:
         raise Parked(f'the text "{sent.name}" was refused ({why})')
-    if sent.again >= _AGAIN:
+    same = [one for one in _tried(sent) if one in _WAITS]
+    if found not in _WAITS or len(same) >= _AGAIN:
         raise Parked(f"sent {sent.again + 1} times, and it failed each time ({why})")
-    if found is ErrorClass.AS_TEMPLATE:
+    return _send_anew(ctx, sent, _Anew(found.value, ctx.now + _WAITS[found]), why)
+
+
+@dataclass(frozen=True)
+class _Anew:
+    """One more message: *what* it tries, when, and how it says so."""
+
+    what: str
+    at: datetime
+    says: str = ""
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+def _tried(sent: Sent) -> list[str]:
+    return list(sent.parameters.get("tried", ()))
+
+
+def _in_its_place(
+    ctx: Context, sent: Sent, kind: ErrorClass, instead: str, why: str
+) -> _Anew | None:
+    """Return what may go in place of a failed message, and was not tried yet."""
+    found = None
+    if instead == Instead.NUMBER and not sent.other_form and other_form(sent.to):
+        more = {"other_form_of": sent.to}
+        found = _Anew(instead, ctx.now, ", to the other form of the number", more)
+    elif instead in STATUS_OF and sent.template is not None:
+        name, language = sent.template
+        status = STATUS_OF[Instead(instead)]
+        ctx.book.refuse_template(name, language, status, why[:200])
+        says = ", in another approved language"
+        if instead == Instead.APPROVAL:
+            says = ", once the template is approved again"
+        found = _Anew(f"{instead} {language}", ctx.now, says)
+    elif kind is ErrorClass.AS_TEMPLATE:
         ctx.keep("contacts", sent.to, wrote_at=None)
-    at = ctx.now + _WAITS[found]
-    _send_anew(ctx, sent, at)
-    return {"message": sent.key, "then": f"sent anew at {at.isoformat()}", "why": why}
+        found = _Anew(kind.value, ctx.now, ", as a template")
+    return None if found is None or found.what in _tried(sent) else found
 
 
 def _soon(ctx: Context) -> datetime:
     return ctx.now + timedelta(seconds=20)
 
 
-def _send_anew(ctx: Context, sent: Sent, at: datetime) -> None:
+def _send_anew(ctx: Context, sent: Sent, anew: _Anew, why: str) -> Outcome:
     if sent.action != "send_alert":
         raise Skipped("an answer to a message is not repeated")
     parameters = {k: v for k, v in sent.parameters.items() if k != "urgent"}
     parameters |= {"client_id": sent.client_id, "again": sent.again + 1}
+    parameters |= {"tried": [*_tried(sent), anew.what], **anew.more}
     ctx.later(
         "send_alert",
         key=f"{sent.root}{AGAIN}{sent.again + 1}",
-        at=at,
+        at=anew.at,
         urgent=bool(sent.parameters.get("urgent")),
         event_id=sent.event_id,
         rule=sent.rule,
         condition=sent.condition,
         **parameters,
     )
+    then = f"sent anew at {anew.at.isoformat()}{anew.says}"
+    return {"message": sent.key, "then": then, "why": why}
 
 
 def _other_way(ctx: Context, sent: Sent, why: str) -> Outcome:

@@ -32,6 +32,8 @@ from bridge.hooks.transferring import (
 from bridge.views import View, client_view
 
 REQUEST = "transfer_request"
+#: Every message is answered, but nobody without end: so often a day in the same words.
+_A_DAY = 10
 _NO_FIELDS = {
     **dict.fromkeys(("from_name", "from_email", "to_name", "to_email"), ""),
     **dict.fromkeys(("id", "service_id"), 0),
@@ -324,6 +326,8 @@ def _answer(
     if client is not None:
         variables["client"] = client_view(client, language, ctx.company)
     message = f"transfer_{name}"
+    if not ctx.may_answer(sender.number, message, _A_DAY):
+        return {"from": sender.number, "route": "transfer, answered often today"}
     text = ctx.post.render(message, language, variables)
     known = client.id if client else None
     ctx.later(

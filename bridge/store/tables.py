@@ -197,7 +197,9 @@ attempts = sa.Table(
     sqlite_autoincrement=True,
 )
 
-#: One message to one person, and what the provider confirmed of it.
+#: One message to one person, and what the provider confirmed of it. *other_form*: it
+#: went to the number in its other form. *reached* is the number that the provider says
+#: it went to, where that is another one than it was written to.
 messages = sa.Table(
     "messages",
     metadata,
@@ -215,6 +217,8 @@ messages = sa.Table(
     sa.Column("states", Document, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("form", sa.Text),
+    sa.Column("other_form", sa.Boolean),
+    sa.Column("reached", sa.Text),
     sa.Column("error", sa.Text),
 )
 
@@ -226,6 +230,10 @@ sa.Index(
     messages.c.created_at,
     sqlite_where=by_template,
     postgresql_where=by_template,
+)
+_astray = messages.c.reached.is_not(None)
+sa.Index(
+    "messages_astray", messages.c.key, sqlite_where=_astray, postgresql_where=_astray
 )
 
 #: What a provider's webhooks said of messages, each state once; one that comes
@@ -251,6 +259,7 @@ receipts = sa.Table(
 sa.Index("receipts_tag", receipts.c.tag)
 
 #: A person by telephone (E.164): when he last wrote, and what he asked not to get.
+#: *opted_event* is the message that changed that last; one that repeats it does not.
 contacts = sa.Table(
     "contacts",
     metadata,
@@ -259,9 +268,21 @@ contacts = sa.Table(
     sa.Column("opted_out_at", Instant),
     sa.Column("opted_out_by", sa.Text),
     sa.Column("opted_at", Instant),
+    sa.Column("opted_event", sa.Text),
     sa.Column("no_marketing_at", Instant),
     sa.Column("answered_on", Day),
     sa.Column("unreachable_at", Instant),
+)
+
+#: What people were answered: so many of each kind a day, by which job.
+answers = sa.Table(
+    "answers",
+    metadata,
+    sa.Column("number", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("day", Day, primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("job_key", sa.Text, nullable=False),
 )
 
 #: Which telephone a client has in the panel; checked there before it is used.

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from bridge.store import outbox
+from bridge.store import astray, outbox
 from bridge.store.dialect import insert
 from bridge.store.outbox import NewJob
+from bridge.store.progress import RANK, advance
 from bridge.store.tables import (
     by_template,
     contacts,
@@ -22,15 +23,13 @@ from bridge.store.tables import (
     templates,
 )
 
-#: Which state says more than another; a message never goes back.
-RANK = {"unsure": 0, "accepted": 1, "sent": 2, "failed": 3, "delivered": 4, "read": 5}
 #: A person who wrote may be answered freely for a day; a little less, to be sure.
 WINDOW = timedelta(hours=23, minutes=50)
 
 
 @dataclass(frozen=True)
 class Told:
-    """One state of one message, as a provider's webhook told it."""
+    """One state of one message; *instead* (what may go once) is not kept."""
 
     provider: str
     provider_id: str
@@ -41,6 +40,7 @@ class Told:
     code: str = ""
     detail: str = ""
     to: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Contact:
     wrote_at: datetime | None = None
     opted_out_at: datetime | None = None
     no_marketing: bool = False
-    answered_on: date | None = None
     opted_at: datetime | None = None
+    opted_event: str = ""
 
     def window_open(self, now: datetime) -> bool:
         """Tell whether he wrote lately enough to be answered freely."""
@@ -68,26 +68,28 @@ def tell_each(db: sa.Connection, told: Sequence[tuple[Told, datetime]]) -> list[
     """
     rows = [_receipt(one, now) for one, now in told]
     statement = _receipt_insert(db.dialect.name)
-    new = {
+    kept = {
         (row.provider, row.provider_id, row.state)
         for row in db.execute(statement, rows)
     }
     fresh: list[bool] = []
     for one, _ in told:
         key = (one.provider, one.provider_id, one.state)
-        fresh.append(key in new)
-        new.discard(key)
+        fresh.append(key in kept)
+        kept.discard(key)
     known = [pair for pair, is_new in zip(told, fresh, strict=True) if is_new]
-    _advance(db, [one for one, _ in known])
+    advance(db, [one for one, _ in known])
     outbox_now = max((now for _, now in told), default=None)
-    failed = [_failure(db, one, now) for one, now in known if one.state == "failed"]
-    if failed and outbox_now is not None:
-        outbox.put(db, failed, outbox_now)
+    new = [_failure(db, one, now) for one, now in known if one.state == "failed"]
+    if outbox_now is not None:
+        new += astray.told(db, [one for one, _ in known], outbox_now)
+        outbox.put(db, new, outbox_now)
     return fresh
 
 
 def _receipt(one: Told, now: datetime) -> dict[str, Any]:
-    return {**vars(one), "received_at": now}
+    kept = {name: value for name, value in vars(one).items() if name != "instead"}
+    return kept | {"received_at": now}
 
 
 @cache
@@ -95,49 +97,6 @@ def _receipt_insert(dialect: str) -> Any:
     names = ["provider", "provider_id", "state"]
     statement = insert(dialect, receipts).on_conflict_do_nothing(index_elements=names)
     return statement.returning(*(receipts.c[name] for name in names))
-
-
-def _rank(column: Any) -> Any:
-    return sa.case(RANK, value=column, else_=0)
-
-
-def _advancing(where: Any) -> Any:
-    state: Any = sa.bindparam("new_state")
-    return (
-        sa.update(messages)
-        .where(where, _rank(messages.c.state) < sa.bindparam("new_rank"))
-        .values(
-            state=state,
-            error=sa.bindparam("new_error"),
-            provider_id=sa.func.coalesce(
-                sa.func.nullif(messages.c.provider_id, ""), sa.bindparam("new_id")
-            ),
-        )
-    )
-
-
-_BY_TAG = _advancing(messages.c.key == sa.bindparam("tag"))
-_BY_ID = _advancing(messages.c.provider_id == sa.bindparam("new_id"))
-
-
-def _advance(db: sa.Connection, told: Iterable[Told]) -> None:
-    by_tag, by_id = [], []
-    for one in sorted(told, key=lambda one: RANK.get(one.state, 0)):
-        error = f"{one.kind} {one.code}: {one.detail}".strip()
-        values = {
-            "new_state": one.state,
-            "new_rank": RANK.get(one.state, 0),
-            "new_error": error if one.state == "failed" else None,
-            "new_id": one.provider_id,
-        }
-        if one.tag:
-            by_tag.append(values | {"tag": one.tag})
-        else:
-            by_id.append(values)
-    if by_tag:
-        db.execute(_BY_TAG, by_tag)
-    if by_id:
-        db.execute(_BY_ID, by_id)
 
 
 def _failure(db: sa.Connection, one: Told, now: datetime) -> NewJob:
@@ -154,6 +113,7 @@ def _failure(db: sa.Connection, one: Told, now: datetime) -> NewJob:
             "kind": one.kind,
             "code": one.code,
             "detail": one.detail,
+            "instead": one.instead,
         },
         urgent=True,
     )
@@ -180,7 +140,9 @@ def catch_up(db: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
         for r in early
     ]
     if found:
-        _advance(db, found)
+        advance(db, found)
+        now = rows[0]["created_at"]
+        outbox.put(db, astray.told(db, found, now), now)
 
 
 def proof(db: sa.Connection, tag: str) -> Any:
@@ -219,13 +181,13 @@ def contact(db: sa.Connection, number: str, client_id: int | None = None) -> Con
     rows = list(db.execute(sa.select(contacts).where(contacts.c.number.in_(names))))
     wrote = [row.wrote_at for row in rows if row.number == number and row.wrote_at]
     out = [row for row in rows if row.opted_out_at is not None]
-    answered = [row.answered_on for row in rows if row.number == number]
+    events = [row.opted_event for row in rows if row.number == number]
     return Contact(
         wrote_at=wrote[0] if wrote else None,
         opted_out_at=out[0].opted_out_at if out else None,
         no_marketing=any(row.no_marketing_at is not None for row in rows),
-        answered_on=answered[0] if answered else None,
         opted_at=max((row.opted_at for row in rows if row.opted_at), default=None),
+        opted_event=(events[0] if events else "") or "",
     )
 
 
@@ -252,18 +214,26 @@ def close_window(db: sa.Connection, number: str) -> None:
     db.execute(change.values(wrote_at=None))
 
 
-def word(db: sa.Connection, number: str, said: str, stops: bool, at: datetime) -> None:
+def word(
+    db: sa.Connection,
+    number: str,
+    said: str,
+    stops: bool,
+    at: datetime,
+    event: str = "",
+) -> None:
     """Note a word that stops or begins alerts; an older one changes nothing."""
-    values = {
-        "opted_out_at": at if stops else None,
-        "opted_out_by": said,
-        "opted_at": at,
-    }
-    statement = insert(db.dialect.name, contacts).values(number=number, **values)
+    values: dict[str, Any] = {"opted_out_at": at if stops else None}
+    values |= {"opted_out_by": said, "opted_at": at}
+    first = {"number": number, "opted_event": event if stops else None}
+    out = contacts.c.opted_out_at
+    turns = out.is_(None) if stops else out.is_not(None)
+    by = {"opted_event": sa.case((turns, event), else_=contacts.c.opted_event)}
+    statement = insert(db.dialect.name, contacts).values(values | first)
     later = sa.or_(contacts.c.opted_at.is_(None), contacts.c.opted_at <= at)
     db.execute(
         statement.on_conflict_do_update(
-            index_elements=["number"], set_=values, where=later
+            index_elements=["number"], set_=values | by, where=later
         )
     )
 

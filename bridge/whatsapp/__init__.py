@@ -6,13 +6,13 @@ rest. What comes in is given as `Notice`s, the same for every provider.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from bridge.errors import BridgeError, ErrorClass, Reason, RemoteError
+from bridge.errors import BridgeError, ErrorClass, Instead, Reason, RemoteError
 
 #: Most characters of a template's body, filled.
 BODY_LIMIT = 1024
@@ -52,7 +52,8 @@ class Message:
     placeholders in order, for a provider that sends templates. *tag* comes back
     in states where the provider allows it. *button* is a label and an address.
     *free* says that free text may be sent: the 24-hour window is open, or the
-    provider knows none; otherwise it goes as *template*.
+    provider knows none; else it goes as *template*. *other_form*: to the number in its
+    other form at once. *told_in* gives the same in another language.
     """
 
     to: str
@@ -66,6 +67,8 @@ class Message:
     button: tuple[str, str] | None = None
     free: bool = True
     template: Template | None = None
+    other_form: bool = False
+    told_in: Callable[[str], Message] | None = field(default=None, compare=False)
 
     @property
     def whole(self) -> str:
@@ -117,7 +120,7 @@ class StateNotice:
     """What became of a message of ours, found by *tag* or *provider_id*.
 
     *kind* is the class of *code* where it failed. *pricing* is what the provider
-    said of the price, in its own words.
+    said of the price, in its own words. *instead* may be tried once.
     """
 
     provider_id: str
@@ -129,6 +132,7 @@ class StateNotice:
     detail: str = ""
     to: str | None = field(default=None, repr=False)
     pricing: Mapping[str, str] = field(default_factory=dict)
+    instead: Instead | None = None
 
 
 class InboundKind(StrEnum):

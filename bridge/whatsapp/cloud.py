@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from bridge import provideroptions
-from bridge.errors import ErrorClass, SendError
+from bridge.errors import ErrorClass, Instead, SendError
 from bridge.settings import Secret, Settings
 from bridge.transport import Answer, Call
 from bridge.whatsapp import (
@@ -31,14 +31,12 @@ from bridge.whatsapp.cloud_account import Account
 from bridge.whatsapp.cloud_errors import ERRORS, PAUSES
 from bridge.whatsapp.cloud_hooks import notices
 from bridge.whatsapp.line import Line, Rule, Sends, by_status, tail_of
-from bridge.whatsapp.phones import other_form
+from bridge.whatsapp.phones import elsewhere, other_form
 from bridge.whatsapp.reading import TEXT_LIMIT, decode, fitted, pick, text, whole, word
 
 #: https://developers.facebook.com/docs/whatsapp/cloud-api/messages/text-messages
 _LONGEST = 4096
 _TAG = 512
-#: Nobody there, or (of a test number) not on its list: by another form, perhaps.
-_NOT_THERE = ("131026", "131030")
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,7 @@ class CloudSettings:
     per_second: float
     public_url: str = ""
     people: int | None = None
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> CloudSettings:
@@ -73,6 +72,7 @@ class CloudSettings:
             per_second=float(found["WHATSAPP_CLOUD_PER_SECOND"]),
             public_url=settings.public_url,
             people=provideroptions.people("cloud", found),
+            hidden=settings.secrets,
         )
 
 
@@ -91,29 +91,35 @@ class CloudProvider(Provider):
         self._settings = settings
         token = settings.token.reveal()
         hidden = [one.reveal() for one in settings.app_secrets]
-        secrets = [token, settings.verify_token.reveal(), *hidden]
+        secrets = [token, settings.verify_token.reveal(), *hidden, *settings.hidden]
         self._line = Line(self.name, transport, now, secrets)
         self._base = f"{settings.url}/{settings.version}"
         self._auth = {"Authorization": f"Bearer {token}"}
 
     def send(self, message: Message) -> Receipt:
-        """Send free text inside the window, an approved template outside."""
+        """Send free text inside the window, an approved template outside.
+
+        A number that is not there is tried once in its other form.
+        """
         self._line.check(message, _LONGEST)
+        other = other_form(message.to)
+        if message.other_form and other is not None:
+            return _in_other_form(self._sent(message, other))
         try:
             return self._sent(message, message.to)
         except SendError as error:
-            other = other_form(message.to) if error.code in _NOT_THERE else None
-            if other is None:
+            if other is None or error.instead is not Instead.NUMBER:
                 raise
-            return self._in_other_form(message, other, error)
+            return self._again_in_other_form(message, other, error)
 
-    def _in_other_form(self, message: Message, other: str, first: SendError) -> Receipt:
+    def _again_in_other_form(
+        self, message: Message, other: str, first: SendError
+    ) -> Receipt:
         """Try the other form of a number once; where it is none either, as before."""
         try:
-            receipt = self._sent(message, other)
+            return _in_other_form(self._sent(message, other))
         except SendError as error:
-            raise first if error.code in _NOT_THERE else error from None
-        return replace(receipt, detail=receipt.detail | {"number": "its other form"})
+            raise first if error.instead is Instead.NUMBER else error from None
 
     def _sent(self, message: Message, to: str) -> Receipt:
         url = f"{self._base}/{self.number}/messages"
@@ -245,6 +251,10 @@ def rule_for(code: int | None, status: int = 400, category: str = "utility") -> 
     return Rule(by_status(status), what)
 
 
+def _in_other_form(receipt: Receipt) -> Receipt:
+    return replace(receipt, detail=receipt.detail | {"number": "its other form"})
+
+
 def _parameters(values: list[str]) -> list[dict[str, str]]:
     return [{"type": "text", "text": value} for value in values]
 
@@ -264,7 +274,7 @@ def _receipt(answer: Answer, message: Message) -> Receipt:
         detail["wa_id"] = wa_id
     if user := text(found, "contacts", 0, "user_id"):
         detail["user_id"] = user
-    return Receipt(id, detail=detail)
+    return Receipt(id, detail=detail | elsewhere(message.to, wa_id))
 
 
 def _told(answer: Answer) -> float | None:

@@ -8,7 +8,9 @@ in both. Ranges are the vendor's.
 
 from __future__ import annotations
 
-from bridge.errors import ErrorClass
+from dataclasses import replace
+
+from bridge.errors import ErrorClass, Instead
 from bridge.whatsapp.line import Row, Rule, table
 
 _MINUTES = 300.0
@@ -95,4 +97,15 @@ _ROWS: tuple[Row, ...] = (
     ),
 )
 
-ERRORS: dict[int, Rule] = table(_ROWS)
+#: What may be tried once before a code's class decides.
+_INSTEAD = {
+    131026: Instead.NUMBER,
+    131030: Instead.NUMBER,
+    132001: Instead.LANGUAGE,
+    132015: Instead.APPROVAL,
+    132016: Instead.APPROVAL,
+}
+_RULES = table(_ROWS)
+ERRORS: dict[int, Rule] = _RULES | {
+    code: replace(_RULES[code], instead=instead) for code, instead in _INSTEAD.items()
+}

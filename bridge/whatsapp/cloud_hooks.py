@@ -134,12 +134,12 @@ def _status(status: Any, now: datetime, judge: Judge) -> Notice:
     state = _STATES.get(word)
     if state is None or not (id or tag):
         return Other(f"status {word or '?'}")
-    code, kind, detail = None, None, ""
+    code, kind, detail, instead = None, None, "", None
     if state is State.FAILED:
         error = pick(status, "errors", 0)
         code = whole(error, "code")
         rule = judge(code)
-        kind, detail = rule.kind, rule.what
+        kind, detail, instead = rule.kind, rule.what, rule.instead
     return StateNotice(
         id,
         tag,
@@ -150,6 +150,7 @@ def _status(status: Any, now: datetime, judge: Judge) -> Notice:
         detail,
         incoming(text(status, "recipient_id")),
         _pricing(pick(status, "pricing")),
+        instead,
     )
 
 

@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -35,7 +35,7 @@ from bridge.whatsapp import (
 )
 from bridge.whatsapp.baileys import Addresses, content, digits, identity, nobody
 from bridge.whatsapp.line import Line, Rule, Sends, by_status
-from bridge.whatsapp.phones import incoming
+from bridge.whatsapp.phones import elsewhere
 from bridge.whatsapp.reading import (
     TEXT_LIMIT,
     decode,
@@ -82,6 +82,7 @@ class EvolutionSettings:
     webhook_token: Secret
     per_second: float
     public_url: str = ""
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> EvolutionSettings:
@@ -96,6 +97,7 @@ class EvolutionSettings:
             webhook_token=Secret(found["WHATSAPP_EVOLUTION_WEBHOOK_TOKEN"] or key),
             per_second=float(found["WHATSAPP_EVOLUTION_PER_SECOND"]),
             public_url=settings.public_url,
+            hidden=settings.secrets,
         )
 
 
@@ -111,7 +113,7 @@ class EvolutionProvider(Provider):
         self.per_second = settings.per_second
         self._settings = settings
         key = settings.key.reveal()
-        secrets = [key, settings.webhook_token.reveal()]
+        secrets = [key, settings.webhook_token.reveal(), *settings.hidden]
         self._line = Line(self.name, transport, now, secrets)
         self._auth = {"apikey": key}
         self._path = quote(settings.instance, safe="")
@@ -133,8 +135,10 @@ class EvolutionProvider(Provider):
         except Unreadable:
             found = None
         id = text(found, "key", "id")
-        unread = {"unreadable": f"HTTP {answer.status} without an id"}
-        return Receipt(id, detail={} if id else unread)
+        detail = {} if id else {"unreadable": f"HTTP {answer.status} without an id"}
+        key = pick(found, "key")
+        told = (text(key, "remoteJid"), text(key, "remoteJidAlt"))
+        return Receipt(id, detail=detail | elsewhere(message.to, *told))
 
     def _call(self, path: str, body: dict[str, Any]) -> Call:
         url = f"{self._settings.url}/{path}/{self._path}"
@@ -178,7 +182,7 @@ class EvolutionProvider(Provider):
         if event == "messages.update":
             return [*_states(data, now)]
         if event == "connection.update":
-            state = text(data, "state")
+            state = word(data, "state")
             return [SessionNotice(state, state == "open")]
         return [Other(event or "?")]
 
@@ -246,7 +250,7 @@ def _states(data: Any, now: datetime) -> Iterator[Notice]:
         if state is None or not id:
             yield Other(f"status {text(one, 'status') or '?'}")
             continue
-        to = incoming(address)
+        to, _ = identity(address, text(one, "remoteJidAlt"))
         if state is State.FAILED:
             yield StateNotice(id, "", state, now, "", FAILED.kind, FAILED.what, to=to)
         else:

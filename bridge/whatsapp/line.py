@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from bridge.errors import ErrorClass, Reason, RemoteError, SendError
+from bridge.errors import ErrorClass, Instead, Reason, RemoteError, SendError
+from bridge.scrubbing import Scrubber
 from bridge.transport import Answer, Call
 from bridge.whatsapp import Message
 from bridge.whatsapp.phones import normalise
@@ -42,11 +43,15 @@ class Sends(Protocol):
 
 @dataclass(frozen=True)
 class Rule:
-    """What an error code means; *wait* is in seconds, where the vendor says it."""
+    """What an error code means; *wait* is in seconds, where the vendor says it.
+
+    *instead* is what may be tried once in its place.
+    """
 
     kind: ErrorClass
     what: str
     wait: float | None = None
+    instead: Instead | None = None
 
 
 Row = (
@@ -96,7 +101,7 @@ class Line:
         self.name = name
         self.now = now
         self._transport = transport
-        self._secrets = sorted({s for s in secrets if s}, key=len, reverse=True)
+        self._without_secrets = Scrubber(secrets)
 
     def post(self, call: Call) -> Answer:
         """Send a message's call. Raises `SendError` where no answer came."""
@@ -151,6 +156,7 @@ class Line:
             f"{rule.what}{where}{theirs}",
             code=str(code),
             retry_after=rule.wait if wait is None else wait,
+            instead=rule.instead,
         )
 
     def fix(self, what: str) -> SendError:
@@ -175,8 +181,7 @@ class Line:
         """
         if len(said) >= TEXT_LIMIT:
             return ""
-        for secret in self._secrets:
-            said = said.replace(secret, "…")
+        said = self._without_secrets(said)
         line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
         return _NUMBER.sub("…", _LONG_WORD.sub("…", line[:1000]))[:300]
 

@@ -61,6 +61,16 @@ def incoming(raw: str) -> str | None:
     return normalise(text, "")
 
 
+def elsewhere(to: str, *told: str) -> dict[str, str]:
+    """Return as `reached` the number that a vendor says it wrote to, if it is another.
+
+    *told* are addresses as the vendor writes them, the surest first; *to* is the
+    number that was meant. What tells no number says nothing.
+    """
+    found = next((number for one in told if (number := incoming(one))), to)
+    return {} if found == to else {"reached": found}
+
+
 def other_form(number: str) -> str | None:
     """Return the other form in which a network may know an E.164 number, or None.
 

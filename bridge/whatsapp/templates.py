@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bridge.errors import TextError
 from bridge.placeholders import Placeholder, flatten
@@ -87,8 +87,60 @@ def chosen(
     That is the language itself, then its stem (es for es_AR), then one of the
     same stem, then *default*.
     """
-    usable = {one.language: one for one in states if one.approved and one.name == name}
+    return _first(states, name, language, default, ("APPROVED",))
+
+
+def nearest_held(
+    states: Sequence[TemplateState], name: str, language: str, default: str = ""
+) -> TemplateState | None:
+    """Return the nearest one that was approved, and may be so again by itself."""
+    return _first(states, name, language, default, ("PAUSED", "DISABLED"))
+
+
+def _first(
+    states: Sequence[TemplateState],
+    name: str,
+    language: str,
+    default: str,
+    status: tuple[str, ...],
+) -> TemplateState | None:
+    fits = {one.language: one for one in states if one.status in status}
+    usable = {word: one for word, one in fits.items() if one.name == name}
+    return next(
+        (usable[word] for word in nearest(usable, language, default) if word in usable),
+        None,
+    )
+
+
+def nearest(known: Iterable[str], language: str, default: str = "") -> list[str]:
+    """Return the languages that somebody may be written to in, the best first."""
     stem = language.split("_")[0]
-    kin = sorted(word for word in usable if word.split("_")[0] == stem)
-    order = [language, stem, *kin, default]
-    return next((usable[word] for word in order if word in usable), None)
+    kin = sorted(word for word in known if word.split("_")[0] == stem)
+    return [*dict.fromkeys(word for word in (language, stem, *kin, default) if word)]
+
+
+def akin(one: str, other: str) -> bool:
+    """Tell whether two languages are one text to us: es and es_AR, not es and en."""
+    return one.split("_")[0] == other.split("_")[0]
+
+
+def unapproved(
+    states: Sequence[TemplateState], name: str, language: str, default: str = ""
+) -> str:
+    """Say why there is no template to send: what is missing, what there is, what to do.
+
+    It is the end of a sentence.
+    """
+    there = {one.language: one for one in states if one.name == name}
+    wanted = [word for word in (language, default) if word]
+    asked = " or ".join(dict.fromkeys(wanted))
+    if not there:
+        return f'there is no template "{name}": whmcs-bridge templates push'
+    useful = [word for word in nearest(there, language, default) if word in there]
+    told = [f"{word} is {there[word].status.lower()}" for word in useful]
+    approved = sorted(word for word, one in there.items() if one.approved)
+    said = "; ".join(told) or "it is missing"
+    if approved:
+        said += f"; approved is only {', '.join(approved)}, which he does not read"
+    push = f"whmcs-bridge templates push --name {name}"
+    return f'the template "{name}" is not approved in {asked} ({said}): {push}'

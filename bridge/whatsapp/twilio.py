@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -31,7 +31,7 @@ from bridge.whatsapp import (
     WebhookRequest,
 )
 from bridge.whatsapp.line import Line, Rule, Sends, by_status, tail_of
-from bridge.whatsapp.phones import region
+from bridge.whatsapp.phones import elsewhere, region
 from bridge.whatsapp.reading import TEXT_LIMIT, decode, fitted, text, whole, word
 from bridge.whatsapp.twilio_content import Content
 from bridge.whatsapp.twilio_errors import ERRORS, US_NEVER
@@ -56,6 +56,7 @@ class TwilioSettings:
     per_second: float
     public_url: str = ""
     people: int | None = None
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> TwilioSettings:
@@ -71,6 +72,7 @@ class TwilioSettings:
             per_second=float(found["WHATSAPP_TWILIO_PER_SECOND"]),
             public_url=settings.public_url,
             people=provideroptions.people("twilio", found),
+            hidden=settings.secrets,
         )
 
     @property
@@ -97,7 +99,7 @@ class TwilioProvider(Provider):
         self.tags = bool(settings.webhook)
         self._settings = settings
         token = settings.auth_token.reveal()
-        self._line = Line(self.name, transport, now, [token])
+        self._line = Line(self.name, transport, now, [token, *settings.hidden])
         login = base64.b64encode(f"{settings.account_sid}:{token}".encode()).decode()
         self._auth = {"Authorization": f"Basic {login}"}
         self._account = f"{settings.url}/2010-04-01/Accounts/{settings.account_sid}"
@@ -111,7 +113,7 @@ class TwilioProvider(Provider):
         )
         if not 200 <= answer.status < 300:
             raise self.refusal(answer, message.to)
-        return _receipt(answer)
+        return _receipt(answer, message.to)
 
     def _form(self, message: Message) -> dict[str, str]:
         form = {"To": f"whatsapp:{message.to}", "ValidityPeriod": _VALID}
@@ -221,7 +223,7 @@ def rule_for(code: int | None, status: int = 400, to: str = "") -> Rule:
     return Rule(by_status(status), what)
 
 
-def _receipt(answer: Answer) -> Receipt:
+def _receipt(answer: Answer, to: str) -> Receipt:
     """Read a 2xx: whatever it holds, the message was taken."""
     try:
         found = decode(answer.body)
@@ -231,7 +233,7 @@ def _receipt(answer: Answer) -> Receipt:
     detail = {"status": status} if status else {}
     if not id:
         detail["unreadable"] = f"HTTP {answer.status} without an id"
-    return Receipt(id, detail=detail)
+    return Receipt(id, detail=detail | elsewhere(to, text(found, "to")))
 
 
 def _signed(hook: WebhookRequest, query: str) -> str:

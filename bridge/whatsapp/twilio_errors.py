@@ -5,7 +5,9 @@ https://www.twilio.com/docs/api/errors, September 2026.
 
 from __future__ import annotations
 
-from bridge.errors import ErrorClass
+from dataclasses import replace
+
+from bridge.errors import ErrorClass, Instead
 from bridge.whatsapp.line import Row, Rule, table
 
 _MINUTES = 300.0
@@ -41,7 +43,11 @@ _ROWS: tuple[Row, ...] = (
     ((63020, 63062), ErrorClass.HALT, "Meta's account: sender, billing or terms"),
 )
 
-ERRORS: dict[int, Rule] = table(_ROWS)
+_RULES = table(_ROWS)
+#: The template is absent in this language: perhaps it is there in another.
+ERRORS: dict[int, Rule] = _RULES | {
+    63027: replace(_RULES[63027], instead=Instead.LANGUAGE)
+}
 #: Meta delivers no marketing to numbers of the United States at all.
 US_NEVER: dict[int | None, Rule] = {
     63049: Rule(ErrorClass.NEVER, "Meta delivers no marketing to this country")

@@ -85,7 +85,8 @@ def _state(
     known = int(code) if _DIGITS.fullmatch(code) else None
     rule = judge(known)
     shown = "" if known is None else str(known)
-    return StateNotice(id, tag, state, now, shown, rule.kind, rule.what, to)
+    said = (rule.kind, rule.what, to)
+    return StateNotice(id, tag, state, now, shown, *said, instead=rule.instead)
 
 
 def _inbound(form: dict[str, str], id: str, now: datetime) -> Inbound:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -34,7 +34,7 @@ from bridge.whatsapp import (
 )
 from bridge.whatsapp.baileys import Addresses, content, digits, identity, nobody
 from bridge.whatsapp.line import Line, Rule, Sends, by_status
-from bridge.whatsapp.phones import incoming
+from bridge.whatsapp.phones import elsewhere, incoming
 from bridge.whatsapp.reading import (
     TEXT_LIMIT,
     decode,
@@ -79,6 +79,7 @@ class WahaSettings:
     hmac_key: Secret
     per_second: float
     public_url: str = ""
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> WahaSettings:
@@ -92,6 +93,7 @@ class WahaSettings:
             hmac_key=Secret(found["WHATSAPP_WAHA_HMAC_KEY"]),
             per_second=float(found["WHATSAPP_WAHA_PER_SECOND"]),
             public_url=settings.public_url,
+            hidden=settings.secrets,
         )
 
 
@@ -107,7 +109,8 @@ class WahaProvider(Provider):
         self.per_second = settings.per_second
         self._settings = settings
         key = settings.key.reveal()
-        self._line = Line(self.name, transport, now, [key, settings.hmac_key.reveal()])
+        secrets = [key, settings.hmac_key.reveal(), *settings.hidden]
+        self._line = Line(self.name, transport, now, secrets)
         self._auth = {"X-Api-Key": key}
         self._known = Addresses(now)
 
@@ -132,8 +135,8 @@ class WahaProvider(Provider):
         except Unreadable:
             found = None
         id = _id(found)
-        unread = {"unreadable": f"HTTP {answer.status} without an id"}
-        return Receipt(id, detail={} if id else unread)
+        detail = {} if id else {"unreadable": f"HTTP {answer.status} without an id"}
+        return Receipt(id, detail=detail | elsewhere(message.to, *_chats(found)[:-1]))
 
     def _address(self, number: str) -> str:
         """Return where to send to. Raises SendError; nothing was sent then."""
@@ -151,6 +154,9 @@ class WahaProvider(Provider):
             ) from None
         if address is None:
             raise SendError(self.name, ABSENT.kind, ABSENT.what)
+        if elsewhere(number, address):
+            what = "the gateway finds another number than it was asked for"
+            raise self._line.fix(what)
         return address
 
     def refusal(self, answer: Answer) -> SendError:
@@ -185,9 +191,9 @@ class WahaProvider(Provider):
         if event in ("message", "message.any"):
             return self._message(payload, now)
         if event == "message.ack":
-            return _state(payload, now)
+            return _state(payload, text(body, "me", "id"), now)
         if event == "session.status":
-            state = text(payload, "status")
+            state = word(payload, "status")
             return [SessionNotice(state, state == "WORKING")]
         return [Other(event or "?")]
 
@@ -257,7 +263,7 @@ class WahaProvider(Provider):
         return incoming(text(found, "pn"))
 
 
-def _state(payload: Any, now: datetime) -> list[Notice]:
+def _state(payload: Any, me: str, now: datetime) -> list[Notice]:
     address = text(payload, "from")
     if pick(payload, "fromMe") is False or nobody(address):
         return []
@@ -265,10 +271,24 @@ def _state(payload: Any, now: datetime) -> list[Notice]:
     state = None if ack is None else _STATES.get(ack)
     if state is None or not id:
         return [Other(f"ack {'?' if ack is None else ack}")]
-    to = incoming(address) or incoming(text(payload, "to"))
+    ours = incoming(me)
+    numbers = (incoming(chat) for chat in _chats(payload))
+    to = next((number for number in numbers if number and number != ours), None)
     if state is State.FAILED:
         return [StateNotice(id, "", state, now, "", FAILED.kind, FAILED.what, to=to)]
     return [StateNotice(id, "", state, now, to=to)]
+
+
+def _chats(found: Any) -> tuple[str, ...]:
+    """Return the addresses that may be the chat of a message of ours, surest first.
+
+    Engines put it in different places; *from* may be ourselves.
+    """
+    paths: tuple[tuple[str, ...], ...] = (("id",), ("id", "_serialized"))
+    whole_ids = (text(found, *path) for path in paths)
+    inner = next((id.split("_")[1] for id in whole_ids if id.count("_") > 1), "")
+    others = (("key", "remoteJid"), ("_data", "key", "remoteJid"), ("to",), ("from",))
+    return (inner, *(text(found, *path) for path in others))
 
 
 def _id(found: Any) -> str:

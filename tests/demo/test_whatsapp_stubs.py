@@ -101,6 +101,27 @@ def test_a_missing_unknown_or_odd_part_is_refused(kind, key):
     assert (stub.taken, len(stub.refused)) == ([], len(tries))
 
 
+@each
+def test_an_unknown_parameter_of_the_address_is_refused(kind):
+    stub, good = kind(), ask(kind, GOOD[kind])
+
+    found = stub.handle(Ask("POST", good.path, "debug=1", good.headers, good.body))
+
+    assert found.status == 400
+    assert (stub.taken, len(stub.refused)) == ([], 1)
+
+
+def test_waha_refuses_an_unknown_parameter_of_a_look_up():
+    stub = waha.WahaStub()
+    headers = {"x-api-key": waha.KEY}
+    query = "phone=5491155551234&session=default&engine=x"
+
+    found = stub.handle(Ask("GET", "/api/contacts/check-exists", query, headers, b""))
+
+    assert found.status >= 400
+    assert len(stub.refused) == 1
+
+
 TEMPLATES = [
     (template(name="other"), 132001),
     (template(language={"code": "es_AR"}), 132001),
@@ -121,6 +142,7 @@ TEMPLATES = [
     ),
     (template(components=[{"type": "footer", "parameters": ["x"]}]), 100),
     (template(policy="x"), 100),
+    (template(language={"code": "es", "region": "AR"}), 100),
     (GOOD[cloud.CloudStub] | {"text": {"body": "x" * 4097}}, 100),
     (GOOD[cloud.CloudStub] | {"biz_opaque_callback_data": "x" * 513}, 100),
 ]

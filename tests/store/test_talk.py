@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
@@ -151,11 +151,10 @@ def test_an_opt_out_holds_for_the_client_on_another_number_too(store):
 
 def test_what_is_not_given_of_a_contact_stays(store):
     store.write(lambda db: talk.wrote(db, NUMBER, NOW))
-    day = date(2026, 11, 2)
-    store.write(lambda db: talk.note_contact(db, NUMBER, answered_on=day))
+    store.write(lambda db: talk.note_contact(db, NUMBER, opted_at=NOW))
     with store.read() as db:
         found = talk.contact(db, NUMBER)
-    assert (found.wrote_at, found.answered_on) == (NOW, day)
+    assert (found.wrote_at, found.opted_at) == (NOW, NOW)
 
 
 def test_telephones_lead_to_every_client_who_has_them(store):

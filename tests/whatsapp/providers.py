@@ -5,12 +5,13 @@ from __future__ import annotations
 import http.server
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from bridge import wiring
 from bridge.settings import Secret, Settings
@@ -69,14 +70,32 @@ def now() -> datetime:
 
 
 def provider(
-    name: str, url: str, transport: Any, *, public: str = PUBLIC, **changed: str
+    name: str,
+    url: str,
+    transport: Any,
+    beside: Mapping[str, str] = MappingProxyType({}),
+    *,
+    public: str = PUBLIC,
+    **changed: str,
 ) -> Provider:
-    """Return an adapter that talks to *url*; *changed* are settings by last words."""
+    """Return an adapter that talks to *url*; *changed* are settings by last words.
+
+    *beside* holds other secrets of the bridge: panel, sentry, database.
+    """
     prefix = f"WHATSAPP_{name.upper()}_"
     given = {key: text.format(url=url) for key, text in GIVEN[name].items()}
     given |= {prefix + key: text for key, text in changed.items()}
     others = {key: Secret(text) for key, text in given.items()}
-    settings = Settings(whatsapp_provider=name, public_url=public, others=others)
+    more: dict[str, Any] = {}
+    if beside:
+        more["whmcs_secret"] = Secret(beside["panel"])
+        dsn = f"https://{quote(beside['sentry'], safe='')}@sentry.example/1"
+        more["sentry_dsn"] = Secret(dsn)
+        password = quote(beside["database"], safe="")
+        more["database_url"] = f"postgresql+psycopg://u:{password}@h/d"
+    settings = Settings(
+        whatsapp_provider=name, public_url=public, others=others, **more
+    )
     return wiring.make_provider(settings, now, transport=transport)
 
 

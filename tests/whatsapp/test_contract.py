@@ -11,12 +11,14 @@ import json
 import socket
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
 from bridge.demo.whatsapp.cloud import CloudStub
 from bridge.demo.whatsapp.evolution import EvolutionStub
 from bridge.demo.whatsapp.server import StubServer
+from bridge.demo.whatsapp.stub import Ask, Reply
 from bridge.demo.whatsapp.twilio import TwilioStub
 from bridge.demo.whatsapp.waha import WahaStub
 from bridge.errors import ErrorClass, SendError
@@ -36,7 +38,20 @@ FIXTURES = Path(__file__).parent.parent / "fixtures" / "whatsapp"
 CASES = sorted(path.relative_to(FIXTURES) for path in FIXTURES.glob("*/*.json"))
 EVERYBODY = {"sent", "rate_limited", "bad_number", "bad_key", "not_json", "server_down"}
 EVERYBODY |= {"cut", "refused_not_json"}
+#: What cannot occur at a gateway that drives a phone: it has no templates and no
+#: window, and WhatsApp drops what goes to somebody who blocked the sender in silence.
 WINDOWED = {"sent_template", "opted_out", "template_missing", "window_closed"}
+#: What each case must come to; of the rest its own file says it.
+OUTCOMES = {
+    "rate_limited": "retry",
+    "bad_number": "never",
+    "opted_out": "never",
+    "bad_key": "halt",
+    "template_missing": "fix",
+    "window_closed": "as_template",
+    "server_down": "unsure",
+    "cut": "unsure",
+}
 STUBS = {
     "cloud": CloudStub,
     "twilio": TwilioStub,
@@ -109,7 +124,52 @@ def test_a_recorded_exchange(case, transport):
 def test_every_provider_has_its_cases(name):
     there = {case.stem for case in CASES if case.parts[0] == name}
 
-    assert there >= (EVERYBODY | WINDOWED if name in ("cloud", "twilio") else EVERYBODY)
+    windowed = name in ("cloud", "twilio")
+    assert there >= (EVERYBODY | WINDOWED if windowed else EVERYBODY)
+    assert windowed or not there & WINDOWED
+
+
+@each
+@pytest.mark.parametrize("case", sorted(OUTCOMES))
+def test_a_case_comes_to_the_same_with_every_provider(name, case):
+    path = FIXTURES / name / f"{case}.json"
+    if name in ("cloud", "twilio") or case not in WINDOWED:
+        outcome = json.loads(path.read_text("utf-8"))["outcome"]
+        assert outcome["kind"] == OUTCOMES[case]
+    else:
+        assert not path.exists()
+
+
+@each
+@pytest.mark.parametrize("case", ["sent", "sent_template", "not_json"])
+def test_what_a_provider_takes_is_taken_by_its_simulation(name, case):
+    path = FIXTURES / name / f"{case}.json"
+    if not path.exists():
+        assert case in WINDOWED
+        return
+    exchanges = json.loads(path.read_text("utf-8"))["exchanges"]
+    stub = STUBS[name](now)
+    if name == "cloud":
+        body = "Hola {{1}}, la factura {{2}} está lista, sí."
+        url = "https://panel.example/{{1}}"
+        stub.templates.add("invoice_created", "es", body=body, url=url)
+    elif name == "twilio":
+        body = "Hola {{1}}, la factura {{2}} está lista, sí."
+        stub.add("invoice_created", "es", body, "https://panel.example/{{3}}")
+
+    for one in exchanges:
+        assert stub.handle(asked_as(one["call"])).status in (200, 201)
+
+    assert (len(stub.taken), stub.refused) == (1, [])
+
+
+def asked_as(call) -> Ask:
+    """Return a recorded call as a simulated provider gets it."""
+    body = json.dumps(call["json"]) if "json" in call else ""
+    if "form" in call:
+        body = urlencode(call["form"])
+    query = urlencode(call.get("query", {}))
+    return Ask(call["method"], call["path"], query, call["headers"], body.encode())
 
 
 @each
@@ -148,6 +208,51 @@ def test_a_message_is_sent_and_its_states_come_back(name, adapter, stub):
         assert one.tag == (HELLO.tag if adapter.tags else "")
         assert one.to == HELLO.to
         assert one.at.utcoffset() is not None
+
+
+@each
+def test_whose_number_the_answer_names_is_compared_with_the_one_we_meant(
+    name, adapter, stub
+):
+    stub.elsewhere = "+5491155550000"
+
+    receipt = adapter.send(HELLO)
+
+    assert receipt.detail["reached"] == "+5491155550000"
+    told = [
+        one for posted in stub.take() for one in adapter.read(received(posted, name))
+    ]
+    assert {one.to for one in told} == {"+5491155550000"}
+
+
+@each
+@pytest.mark.parametrize("to", ["+5491155551234", "+525512345678", "+5531987654321"])
+def test_another_form_of_the_same_number_is_no_other_number(name, to, adapter, stub):
+    old = {"+525512345678": "+5215512345678", "+5531987654321": "+553187654321"}
+    stub.elsewhere = old.get(to, "+541155551234")
+
+    assert "reached" not in adapter.send(replace(HELLO, to=to)).detail
+
+
+@pytest.mark.parametrize("name", ["evolution", "waha"])
+def test_where_the_gateway_hides_the_number_nothing_is_compared(name, adapter, stub):
+    hidden = {
+        "evolution": {"key": {"remoteJid": "1234567890@lid", "id": "BAE5X"}},
+        "waha": {"id": "true_1234567890@lid_3EB0X", "to": "1234567890@lid"},
+    }
+    stub.accept = lambda make, shape: Reply.of(201, hidden[name])
+
+    assert "reached" not in adapter.send(HELLO).detail
+
+
+def test_a_gateway_that_finds_another_number_is_not_obeyed(transport):
+    stub = WahaStub(now)
+    stub.chats = {"5491155551234": "5491155550000@c.us"}
+    with StubServer(stub) as server:
+        error = failure(provider("waha", server.url, transport), HELLO)
+
+    assert error.kind is ErrorClass.FIX
+    assert stub.taken == []
 
 
 @each

@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from looking import job
+from looking import job, staff_lines
 
+from bridge.commands.events import describe
 from bridge.demo.panel_example import ANA
 from bridge.store import outbox
 from tests.whatsapp.talking import Talk, killed_after_sending, work
@@ -147,3 +148,43 @@ def test_settled_later_it_shows_the_number_that_was_written_to(talk_, recorded):
     (message,) = talk_.messages()
     assert message.to == before != talk_.number(ANA)
     assert message.state == "delivered"
+
+
+@pytest.mark.parametrize("by", ["answer", "state"])
+def test_another_number_than_was_meant_is_found_and_told_to_staff_once(talk_, by):
+    if by == "answer":
+        talk_.cloud.elsewhere = "+5491155550000"
+    talk_.world.change_password(ANA)
+    talk_.work()
+    talk_.cloud.elsewhere = "+5491155550000"
+    talk_.cloud.take()
+    for state in ("sent", "delivered", "read"):
+        talk_.cloud.tell(talk_.cloud.taken[0], state)
+    talk_.tell(times=2)
+    talk_.work()
+
+    (message,) = talk_.messages()
+    assert (message.to, message.reached) == (talk_.number(ANA), "+5491155550000")
+    assert message.state == "read"
+    lines = [one for one in staff_lines(talk_) if "another number" in one]
+    assert len(lines) == 1
+    shown = describe(talk_.bridge.store, message.event_id)
+    assert "went to another number" in shown["reason"]
+    assert {one["to"] for one in shown["messages"][0]["states"]} == {"+5491155550000"}
+
+
+def test_a_late_failure_of_the_first_attempt_is_none_of_the_second(talk_):
+    talk_.cloud.states = ()
+    talk_.world.change_password(ANA)
+    talk_.cloud.play("lost")
+    talk_.work()
+    talk_.advance(minutes=11)
+    first, second = talk_.cloud.taken
+    talk_.cloud.tell(first, "failed", 131000)
+    talk_.tell()
+    turns(talk_, 3)
+
+    assert len(talk_.cloud.taken) == 2
+    assert talk_.messages()[0].state == "accepted"
+    assert talk_.messages()[0].provider_id == second.id
+    assert "an earlier attempt" in job(talk_, "/failed").reason

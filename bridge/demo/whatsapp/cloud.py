@@ -127,7 +127,7 @@ class CloudStub(Stub):
             return Taken(f"wamid.HBgN{id}", to, tag=tag, **content)
 
         def shape(one: Taken) -> Reply:
-            person = {"input": to, "wa_id": _wa_id(to)}
+            person = {"input": to, "wa_id": _wa_id(self.named(to))}
             message = {"id": one.id} | status
             found = {"messaging_product": "whatsapp", "contacts": [person]}
             return Reply.of(200, found | {"messages": [message]})
@@ -156,7 +156,9 @@ class CloudStub(Stub):
         }:  # fmt: skip
             raise _bad("template has unknown keys")
         language = content.get("language")
-        code = language.get("code") if isinstance(language, dict) else None
+        if not isinstance(language, dict) or set(language) - {"code", "policy"}:
+            raise _bad("language has unknown keys")
+        code = language.get("code")
         known = self.templates.approved(content.get("name"), code)
         if known is None:
             reply = self.failures["template_missing"]
@@ -191,7 +193,7 @@ class CloudStub(Stub):
             "id": one.id,
             "status": state,
             "timestamp": self._stamp(),
-            "recipient_id": person,
+            "recipient_id": _wa_id(self.named(one.to)),
         }
         if one.tag:
             status["biz_opaque_callback_data"] = one.tag

@@ -92,7 +92,7 @@ class EvolutionStub(Stub):
 
         def shape(one: Taken) -> Reply:
             key = {
-                "remoteJid": f"{number}@s.whatsapp.net",
+                "remoteJid": f"{self.named(one.to)[1:]}@s.whatsapp.net",
                 "fromMe": True,
                 "id": one.id,
             }
@@ -104,7 +104,7 @@ class EvolutionStub(Stub):
     def tell(self, one: Taken, state: str, code: int = 0) -> None:
         """Queue a message's update."""
         status = "ERROR" if state == "failed" else _ACKS[state]
-        jid = f"{one.to[1:]}@s.whatsapp.net"
+        jid = f"{self.named(one.to)[1:]}@s.whatsapp.net"
         data = {"keyId": one.id, "remoteJid": jid, "fromMe": True, "status": status}
         self.post("messages.update", data)
 

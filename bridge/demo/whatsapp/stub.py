@@ -104,6 +104,8 @@ class Stub:
         self.states: tuple[str, ...] = ("sent", "delivered")
         #: Number -> the code with which the next message to it fails later.
         self.failing: dict[str, int] = {}
+        #: The number that answers and states name in place of the right one.
+        self.elsewhere = ""
         self._plays: list[str] = []
         self._lock = threading.RLock()
         self._count = 0
@@ -123,6 +125,9 @@ class Stub:
         with self._lock:
             self.asks += 1
             try:
+                if ask.query and ask.method == "POST":
+                    reply = Reply.of(400, {"message": "unknown parameter"})
+                    raise Malformed(reply, f"a query nobody knows: {ask.query}")
                 return self.answer(ask)
             except Malformed as wrong:
                 self.refused.append(str(wrong))
@@ -160,6 +165,10 @@ class Stub:
     def write(self, sender: str, text: str, **more: Any) -> str:
         """A person writes. Return the id."""
         raise NotImplementedError
+
+    def named(self, number: str) -> str:
+        """Return the number that is said to have been written to."""
+        return self.elsewhere or number
 
     def take(self, *, times: int = 1, backwards: bool = False) -> list[Hook]:
         """Take the waiting webhooks: each so often, in their order or not."""

@@ -106,8 +106,9 @@ class TwilioStub(Stub):
             return one
 
         def shape(one: Taken) -> Reply:
-            found = {"sid": one.id, "status": "queued", "to": to, "error_code": None}
-            return Reply.of(201, found)
+            said = f"whatsapp:{self.named(one.to)}"
+            found = {"sid": one.id, "status": "queued", "to": said}
+            return Reply.of(201, {**found, "error_code": None})
 
         return self.accept(make, shape)
 
@@ -224,7 +225,7 @@ class TwilioStub(Stub):
             "MessageSid": one.id,
             "MessageStatus": state,
             "From": f"whatsapp:{SENDER}",
-            "To": f"whatsapp:{one.to}",
+            "To": f"whatsapp:{self.named(one.to)}",
             "AccountSid": SID,
         }
         if code:

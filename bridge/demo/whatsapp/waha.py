@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qs
 
 from bridge.demo.whatsapp.stub import JSON, Ask, Hook, Malformed, Reply, Stub, Taken
 
@@ -81,6 +82,8 @@ class WahaStub(Stub):
 
     def _check(self, ask: Ask) -> Reply:
         number = ask.one("phone")
+        if set(parse_qs(ask.query)) != {"phone", "session"}:
+            raise Malformed(self.failures["refused"], "unknown parameters")
         if ask.one("session") != SESSION or not re.fullmatch(r"[0-9]{8,15}", number):
             raise Malformed(self.failures["refused"], "phone is not digits")
         if self.status != "WORKING":
@@ -93,7 +96,8 @@ class WahaStub(Stub):
     def _message(self, body: Any) -> Reply:
         if not isinstance(body, dict) or set(body) != {"session", "chatId", "text"}:
             raise Malformed(self.failures["refused"], "unknown keys, or no JSON")
-        chat, text = body["chatId"], body["text"]
+        asked = chat = body["chatId"]
+        text = body["text"]
         if body["session"] != SESSION or not isinstance(text, str) or not text.strip():
             raise Malformed(self.failures["refused"], "session or text")
         if not isinstance(chat, str) or not re.fullmatch(
@@ -109,6 +113,7 @@ class WahaStub(Stub):
             return Taken(f"3EB0{id}", f"+{number}", text)
 
         def shape(one: Taken) -> Reply:
+            chat = f"{self.elsewhere[1:]}@c.us" if self.elsewhere else asked
             full = f"true_{chat}_{one.id}"
             found: dict[str, Any] = {"id": full}
             if self.engine == "_serialized":
@@ -121,7 +126,7 @@ class WahaStub(Stub):
 
     def tell(self, one: Taken, state: str, code: int = 0) -> None:
         """Queue a message's acknowledgement."""
-        chat, ack = f"{one.to[1:]}@c.us", _ACKS[state]
+        chat, ack = f"{self.named(one.to)[1:]}@c.us", _ACKS[state]
         payload = {"id": f"true_{chat}_{one.id}", "from": chat, "fromMe": True}
         self.post("message.ack", payload | {"ack": ack, "ackName": state.upper()})
 

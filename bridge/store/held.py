@@ -1,0 +1,23 @@
+"""Messages that are held back until their template is approved again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from bridge.store.dialect import among
+from bridge.store.tables import jobs
+
+
+def release(db: sa.Connection, name: str, now: datetime) -> None:
+    """Let go what was held back for a template that is approved again."""
+    held = sa.update(jobs).where(
+        among(jobs.c.state, "waiting"), jobs.c.reason.startswith(held_for(name))
+    )
+    db.execute(held.values(run_at=now))
+
+
+def held_for(name: str) -> str:
+    """Return how the reason of a job begins that waits for a template's approval."""
+    return f'the template "{name}" is not approved any more: '

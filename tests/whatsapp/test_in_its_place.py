@@ -1,0 +1,296 @@
+"""What goes in place of a message that was refused, at once or by a later state."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from looking import job, rows, staff_lines
+
+from bridge import upkeep
+from bridge.demo.panel_example import ANA, FRANK
+from bridge.store import tables, talk
+from tests.whatsapp.talking import fail, the_template, welcome
+
+AR, OTHER = "+5491140000001", "+541140000001"
+BUTTON = "https://clientes.example.com/{{1}}"
+
+
+def approve(kit, language="es", name="password_changed", body=""):
+    body = body or the_template(kit, name)
+    kit.cloud.templates.add(name, language, body=body, url=BUTTON)
+    upkeep.sync_templates(kit.bridge.bench)
+
+
+def close(kit, client=ANA):
+    kit.cloud.open = set()
+    kit.bridge.store.write(lambda db: talk.close_window(db, kit.number(client)))
+
+
+def settle(kit, code):
+    """The newest message fails with this code."""
+    kit.cloud.states = ()
+    fail(kit, code)
+    kit.advance(seconds=7)
+
+
+# --- Another form of the number ---
+
+
+@pytest.mark.parametrize("code", [131026, 131030])
+def test_after_a_failed_state_the_other_form_of_the_number_is_tried(talk_, code):
+    talk_.cloud.states = ()
+    welcome(talk_)
+    settle(talk_, code)
+    talk_.cloud.tell(talk_.cloud.taken[-1], "delivered")
+    talk_.tell()
+
+    assert [one.to for one in talk_.cloud.taken] == [AR, OTHER]
+    first, second = talk_.messages()
+    assert (first.state, second.state) == ("failed", "delivered")
+    assert (first.to, second.to, second.other_form) == (AR, AR, True)
+
+
+def test_it_is_tried_once_then_the_second_way_is_taken(wired, config_with):
+    rule = "      message: password_changed\n      urgent: true # no espera las"
+    with_fallback = rule.replace("urgent", "fallback: email\n      urgent")
+    kit = wired(config_dir=config_with((rule, with_fallback)))
+    now = kit.clock.now()
+    kit.bridge.store.write(lambda db: talk.wrote(db, kit.number(ANA), now))
+    kit.cloud.states = ()
+    welcome(kit)
+    for _ in range(4):
+        settle(kit, 131026)
+
+    assert [one.to for one in kit.cloud.taken] == [AR, OTHER]
+    assert [client for _, client in kit.world.mails] == [ANA]
+
+
+def test_what_went_to_the_other_form_at_once_is_not_tried_at_the_first_again(talk_):
+    talk_.cloud.states = ()
+    talk_.cloud.play("bad_number")
+    welcome(talk_)
+    settle(talk_, 131026)
+
+    assert [one.to for one in talk_.cloud.taken] == [OTHER]
+    assert job(talk_, "/failed").outcome["then"] == "nothing: he cannot be reached"
+
+
+def test_whose_number_changed_meanwhile_gets_it_at_his_own_number_only(talk_):
+    talk_.cloud.states = ()
+    welcome(talk_)
+    with talk_.world.muted():
+        talk_.world.edit_client(ANA, phonenumber="+54.91140009999")
+    now = talk_.clock.now()
+    talk_.bridge.store.write(lambda db: talk.wrote(db, "+5491140009999", now))
+    settle(talk_, 131026)
+
+    assert [one.to for one in talk_.cloud.taken] == [AR, "+5491140009999"]
+
+
+def test_a_country_with_one_form_has_no_other(talk_):
+    talk_.cloud.states = ()
+    talk_.world.change_password(FRANK)
+    talk_.work()
+    settle(talk_, 131026)
+
+    assert len(talk_.cloud.taken) == 1
+
+
+# --- Another language ---
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_a_template_that_is_not_there_goes_in_another_approved_language(talk_, later):
+    for language in ("es", "es_AR"):
+        approve(talk_, language)
+    close(talk_)
+    talk_.cloud.states = ()
+    if not later:
+        talk_.cloud.play("template_missing")
+    welcome(talk_)
+    if later:
+        settle(talk_, 132001)
+
+    languages = ["es", "es_AR"] if later else ["es_AR"]
+    assert [one.language for one in talk_.cloud.taken] == languages
+    assert talk_.messages()[-1].form == "template password_changed (es_AR)"
+    with talk_.bridge.store.read() as db:
+        known = {row.language: row.status for row in talk.known_templates(db)}
+    assert known == {"es": "REFUSED", "es_AR": "APPROVED"}
+
+
+def test_each_language_is_tried_once(talk_):
+    for language in ("es", "es_AR"):
+        approve(talk_, language)
+    close(talk_)
+    talk_.cloud.states = ()
+    welcome(talk_)
+    for _ in range(4):
+        settle(talk_, 132001)
+
+    assert [one.language for one in talk_.cloud.taken] == ["es", "es_AR"]
+    last = job(talk_, "/again:2")
+    assert last.state == "parked"
+    assert "es is refused; es_AR is refused" in last.reason
+    assert "templates push --name password_changed" in last.reason
+
+
+def test_in_another_language_it_is_told_in_that_language(wired, config_with):
+    kit = wired()
+    body = the_template(kit, "password_changed")
+    approve(kit, "es", body=body)
+    kit.world.change_password(FRANK)  # he reads English, which is not approved
+    kit.work()
+
+    (taken,) = kit.cloud.taken
+    assert taken.language == "es"
+    assert kit.messages()[0].language == "es"
+    assert kit.messages()[0].text.startswith("Hola")
+
+
+def test_values_stand_in_the_order_of_the_language_that_goes_out(wired, config_with):
+    texts = config_with() / "messages"
+    name, place = "{{ client.first_name }}", "{{ company.name }}"
+    for language, text in (
+        ("en", f"At {place} the password of {name} was changed, was it you?"),
+        ("es", f"Hola {name}, tu clave en {place} se cambió recién, ¿sí?"),
+    ):
+        file = texts / language / "password_changed.txt"
+        file.write_text(f"---\ncategory: utility\n---\n{text}\n", "utf-8")
+    kit = wired(config_dir=texts.parent)
+    body = "Hola {{1}}, tu clave en {{2}} se cambió recién, ¿sí?"
+    kit.cloud.templates.add("password_changed", "es", body=body)
+    upkeep.sync_templates(kit.bridge.bench)
+    kit.world.change_password(FRANK)
+    kit.work()
+
+    assert kit.cloud.taken[0].values[0] == kit.world.clients[FRANK].firstname
+
+
+# --- A template that is approved again ---
+
+
+@pytest.mark.parametrize("code", [132015, 132016])
+@pytest.mark.parametrize("later", [True, False])
+def test_a_paused_template_holds_its_messages_until_it_is_approved(talk_, code, later):
+    approve(talk_)
+    close(talk_)
+    talk_.cloud.states = ()
+    if not later:
+        talk_.cloud.play("template_paused")
+    welcome_or_hold(talk_)
+    if later:
+        settle(talk_, code)
+    before = len(talk_.cloud.taken)
+    for _ in range(30):
+        talk_.advance(hours=3)
+    talk_.cloud.review("password_changed", "es", "APPROVED", "")
+    talk_.tell()
+    talk_.advance(seconds=7)
+
+    assert before == len(talk_.cloud.taken) - 1 == int(later)
+    assert talk_.messages()[-1].state == "accepted"
+    lines = [one for one in staff_lines(talk_) if "is not approved any more" in one]
+    assert 1 <= len(lines) <= 5
+
+
+def welcome_or_hold(kit):
+    kit.world.change_password(ANA)
+    kit.work()
+
+
+def test_a_template_that_is_paused_by_a_webhook_holds_its_messages_too(talk_):
+    approve(talk_)
+    close(talk_)
+    talk_.cloud.review("password_changed", "es", "PAUSED", "quality")
+    talk_.tell()
+    welcome_or_hold(talk_)
+    waiting = job(talk_, "/user-password")
+    talk_.cloud.review("password_changed", "es", "APPROVED", "")
+    talk_.tell()
+    talk_.work()
+
+    assert waiting.state == "waiting"
+    assert "es is paused (quality)" in waiting.reason
+    assert len(talk_.cloud.taken) == 1
+
+
+# --- The window, and waits ---
+
+
+def test_as_a_template_once(talk_):
+    approve(talk_)
+    talk_.cloud.states = ()
+    welcome(talk_)
+    for _ in range(3):
+        settle(talk_, 131047)
+
+    assert [one.template for one in talk_.cloud.taken] == ["", "password_changed"]
+
+
+WAITS = [(131049, timedelta(hours=24)), (131056, timedelta(seconds=16)),
+         (130429, timedelta(minutes=2))]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "wait"), WAITS)
+def test_later_pair_and_retry_wait_their_time(talk_, code, wait):
+    approve(talk_)
+    talk_.cloud.states = ()
+    welcome(talk_)
+    fail(talk_, code)
+    anew = job(talk_, "/again:1")
+
+    assert anew.run_at - talk_.clock.now() == wait
+
+
+def test_everything_that_can_fail_in_turn_ends(talk_):
+    for language in ("es", "es_AR"):
+        approve(talk_, language)
+    talk_.cloud.states = ()
+    welcome(talk_)
+    codes = [131026, 131047, 132001, 131000, 132001, 131026, 131047, 131000, 131000]
+    for code in codes:
+        fail(talk_, code)
+        talk_.advance(minutes=11)
+
+    assert len(talk_.cloud.taken) <= 7
+    open_ones = [one for one in rows(talk_.bridge.store, tables.jobs)
+                 if one.state in ("waiting", "running")]  # fmt: skip
+    assert open_ones == []
+
+
+# --- Why there is no template ---
+
+MISSING = [
+    ((), 'there is no template "password_changed": whmcs-bridge templates push'),
+    (("pt_BR",), "not approved in es (it is missing; approved is only pt_BR"),
+    (("en", "pt_BR"), "not approved in es (it is missing; approved is only en, pt_BR"),
+]
+
+
+@pytest.mark.parametrize(("approved", "says"), MISSING)
+def test_it_is_said_what_is_approved_what_is_missing_and_what_to_do(
+    wired, approved, says
+):
+    kit = wired()
+    for language in approved:
+        approve(kit, language)
+    kit.world.change_password(ANA)
+    kit.work()
+
+    reason = job(kit, "/user-password").reason
+    assert kit.cloud.asks <= len(approved)
+    assert says in reason
+    assert "templates push" in reason
+
+
+def test_one_that_waits_for_its_approval_is_named(wired):
+    kit = wired()
+    approve(kit)
+    kit.cloud.review("password_changed", "es", "PENDING", "")
+    upkeep.sync_templates(kit.bridge.bench)
+    kit.world.change_password(ANA)
+    kit.work()
+
+    assert "not approved in es (es is pending)" in job(kit, "/user-password").reason

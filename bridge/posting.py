@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -14,6 +13,9 @@ from bridge.messages import Rendered, Texts
 from bridge.placeholders import finish, split
 from bridge.views import Amount
 from bridge.whatsapp import Message, Provider, Receipt
+
+#: What stands in a job of a finished text.
+_KEPT = ("text", "values", "button", "language", "name", "category")
 
 
 class StorePost:
@@ -73,7 +75,7 @@ class StorePost:
 
     def kept(self, text: Rendered) -> dict[str, Any]:
         """Return a finished text as a job's parameters can hold it."""
-        return asdict(text)
+        return {name: getattr(text, name) for name in _KEPT}
 
     def finished(self, kept: Mapping[str, Any]) -> Rendered:
         """Return the finished text out of what `kept` made of it."""

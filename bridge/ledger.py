@@ -122,6 +122,11 @@ class StoreBook:
         with self._store.read() as db:
             return transfer_of(handover.open_transfer(db, service_id))
 
+    def earlier_owners(self, service_id: int) -> tuple[int, ...]:
+        """Return the clients a service passed from, the last one first."""
+        with self._store.read() as db:
+            return handover.earlier_owners(db, service_id)
+
     def awaiting(self, emails: Sequence[str]) -> Transfer | None:
         """Return the request that waits for one with such an e-mail."""
         with self._store.read() as db:

@@ -64,6 +64,7 @@ def price(
         charges=ours.paid_charges(service_id),
         pending=order is not None and not order.native,
         date_format=bench.date_format,
+        earlier_owners=ours.earlier_owners(service_id),
     )
     return Quoted(quote(case), service, client, case.new_product.name)
 

@@ -109,6 +109,10 @@ class TransferBook(Protocol):
         """Return the change of owner of a service that is not over."""
         ...
 
+    def earlier_owners(self, service_id: int) -> tuple[int, ...]:
+        """Return the clients a service passed from, the last one first."""
+        ...
+
     def awaiting(self, emails: Sequence[str]) -> Transfer | None:
         """Return the request that waits for one with such an e-mail."""
         ...

@@ -16,6 +16,8 @@ from bridge.store.outbox import Job, NewJob
 
 #: Events matched in one transaction, at most.
 BATCH = 200
+#: Hookpoints that ordered upgrades need, whatever the map says.
+ALWAYS = ("AfterProductUpgrade", "InvoiceCancelled", "InvoicePaid", "InvoiceRefunded")
 
 
 def match(
@@ -146,7 +148,7 @@ def _cancelled(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
 
 
 def end_job(order_id: str, event_id: str | None, now: datetime) -> NewJob:
-    """Return the job that ends an order whose invoice was cancelled."""
+    """Return the job that ends an order whose invoice was cancelled or refunded."""
     return NewJob(
         key=f"upgrade:{order_id}/end:{event_id or now.isoformat()}",
         event_id=event_id,
@@ -226,6 +228,7 @@ _OWN: dict[str, Callable[[sa.Connection, Event, datetime], list[NewJob]]] = {
     "ClientEdit": _phone,
     "InvoicePaid": _paid,
     "InvoiceCancelled": _cancelled,
+    "InvoiceRefunded": _cancelled,
     "AfterProductUpgrade": _upgraded,
 }
 

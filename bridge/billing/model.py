@@ -232,9 +232,14 @@ class Invoice:
         )
 
     @property
+    def void(self) -> bool:
+        """Whether it was cancelled or refunded: nothing is owed or paid by it."""
+        return self.status.casefold() in ("cancelled", "refunded")
+
+    @property
     def counts(self) -> bool:
         """Whether it counts as generated: not cancelled, refunded or a draft."""
-        return self.status.casefold() not in ("cancelled", "refunded", "draft")
+        return not self.void and self.status.casefold() != "draft"
 
 
 @dataclass(frozen=True)

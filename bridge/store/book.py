@@ -176,8 +176,11 @@ def pending_order(db: sa.Connection, service_id: int) -> Any:
 
 
 def open_orders(db: sa.Connection) -> Sequence[Any]:
-    """Return the ordered upgrades that wait for their payment."""
-    query = sa.select(upgrades).where(among(upgrades.c.state, "invoiced"))
+    """Return the upgrades with an invoice that wait for its payment, or for staff."""
+    query = sa.select(upgrades).where(
+        among(upgrades.c.state, "ordered", "invoiced", "staff"),
+        upgrades.c.invoice_id.is_not(None),
+    )
     return db.execute(query).all()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -344,6 +345,69 @@ def test_a_hook_that_says_cancelled_ends_nothing(ordering: Ordering) -> None:
     kit.work()
 
     assert upgrade(kit, ANNUAL).state == "invoiced"
+
+
+@pytest.mark.parametrize("over", ["cancel", "refund"])
+@pytest.mark.parametrize("hook", [True, False], ids=["told", "found-by-comparison"])
+def test_an_order_that_waits_for_staff_ends_when_its_invoice_is_over(
+    ordering: Ordering, over: str, hook: bool
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    suspended(kit.world)
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    before = upgrade(kit, ANNUAL).state
+    with nullcontext() if hook else kit.world.muted():
+        getattr(kit.world, f"{over}_invoice")(invoice_of(kit).id)
+    found = [] if hook else reconcile(kit.bridge.bench).differences
+    kit.work()
+
+    assert before == "staff"
+    assert upgrade(kit, ANNUAL).state == "ended"
+    assert [one.what for one in found] == ([] if hook else ["upgrade ended"])
+    assert reconcile(kit.bridge.bench).differences == []
+
+
+def test_an_order_whose_paid_invoice_stands_waits_for_staff_on(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    suspended(kit.world)
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    found = reconcile(kit.bridge.bench)
+
+    assert found.differences == []
+    assert upgrade(kit, ANNUAL).state == "staff"
+
+
+def test_a_draft_is_not_over(ordering: Ordering, kit: Kit) -> None:
+    kit.panel.faults.add("UpdateInvoice", "html_500", times=1)
+    kit = ordering(ANNUAL, PLAN_150)
+    kit.world.fire("InvoiceCancelled", {"invoiceid": invoice_of(kit).id}, "admin")
+    kit.work()
+    found = reconcile(kit.bridge.bench)
+
+    assert invoice_of(kit).status == "Draft"
+    assert found.differences == []
+    assert upgrade(kit, ANNUAL).state == "ordered"
+
+
+def test_the_plan_that_was_changed_before_the_refund_is_told(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    kit.world.break_module(ANNUAL, "ChangePackage", times=10)
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    for _ in range(20):
+        kit.advance(hours=6)
+    before = upgrade(kit, ANNUAL).state
+    kit.world.refund_invoice(invoice_of(kit).id)
+    kit.work()
+
+    assert (before, upgrade(kit, ANNUAL).state) == ("staff", "ended")
+    assert "the plan was changed before" in upgrade(kit, ANNUAL).reason
 
 
 def test_a_server_that_does_not_take_the_plan_is_told_again_then_staff_see_it(

@@ -410,6 +410,82 @@ def test_the_plan_that_was_changed_before_the_refund_is_told(
     assert "the plan was changed before" in upgrade(kit, ANNUAL).reason
 
 
+def test_money_for_an_order_that_had_ended_goes_to_staff(ordering: Ordering) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    invoice = invoice_of(kit)
+    kit.world.cancel_invoice(invoice.id)
+    kit.work()
+    invoice.status = "Unpaid"
+    kit.world.pay_invoice(invoice.id)
+    kit.work()
+    kit.world.fire("InvoicePaid", {"invoiceid": invoice.id}, "client")
+    kit.work()
+
+    [told] = staff_lines(kit)
+    assert "was paid after the order had ended: nothing was applied" in told
+    assert kit.panel.count("UpdateClientProduct") == 0
+    assert upgrade(kit, ANNUAL).state == "ended"
+
+
+def test_money_for_an_order_that_waits_for_staff_goes_to_them(
+    ordering: Ordering, kit: Kit
+) -> None:
+    kit.panel.faults.add("UpdateInvoice", "html_500", times=1)
+    kit = ordering(ANNUAL, PLAN_150)
+    invoice_of(kit).items[0].amount = Decimal("5.00")
+    kit.advance(minutes=6)
+    invoice_of(kit).status = "Unpaid"  # staff published it
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+
+    assert "waits for staff, and invoice" in staff_lines(kit)[-1]
+    assert kit.panel.count("UpdateClientProduct") == 0
+
+
+def lowered(invoice: Invoice) -> None:
+    invoice.items[0].amount = Decimal("1.00")
+
+
+def discounted(invoice: Invoice) -> None:
+    invoice.items.append(replace(invoice.items[0], id=99, amount=Decimal("-49.00")))
+
+
+@pytest.mark.parametrize("edit", [lowered, discounted])
+def test_an_invoice_that_was_edited_before_payment_applies_nothing(
+    ordering: Ordering, edit: Callable[[Invoice], None]
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    edit(invoice_of(kit))
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+
+    assert kit.world.service(ANNUAL).pid == PLAN_100
+    assert upgrade(kit, ANNUAL).state == "staff"
+    assert "bills 1.00, not 50.00 as quoted" in staff_lines(kit)[0]
+
+
+def credited(invoice: Invoice) -> None:
+    invoice.credit = Decimal("30.00")
+
+
+def late(invoice: Invoice) -> None:
+    fee = replace(invoice.items[0], id=99, type="LateFee", amount=Decimal("5.00"))
+    invoice.items.append(fee)
+
+
+@pytest.mark.parametrize("edit", [credited, late])
+def test_credit_and_late_fees_are_no_other_price(
+    ordering: Ordering, edit: Callable[[Invoice], None]
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    edit(invoice_of(kit))
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+
+    assert kit.world.service(ANNUAL).pid == PLAN_150
+    assert upgrade(kit, ANNUAL).state == "done"
+
+
 def test_a_server_that_does_not_take_the_plan_is_told_again_then_staff_see_it(
     ordering: Ordering,
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -169,8 +170,10 @@ def _told_dues(event: Event | None, service_id: int) -> set[date]:
     return found
 
 
-def upgrade_paid(panel: PanelReads, client_id: int, upgrade_id: int) -> Decimal | None:
-    """Return what a paid invoice of the client says he paid for an upgrade.
+def upgrade_paid(
+    panel: PanelReads, client_id: int, upgrade_id: int
+) -> tuple[Decimal, int] | None:
+    """Return what a client paid for an upgrade, and the invoice that says so.
 
     Its line is of the kind Upgrade and names the upgrade's id. None where none of
     his newest paid invoices has it.
@@ -185,8 +188,27 @@ def upgrade_paid(panel: PanelReads, client_id: int, upgrade_id: int) -> Decimal 
             if line.kind.casefold() == "upgrade" and line.related_id == upgrade_id
         ]
         if own:
-            return sum(own, Decimal(0))
+            return sum(own, Decimal(0)), invoice.id
     return None
+
+
+def _as_now(
+    panel: PanelReads, charges: tuple[PaidCharge, ...], begin: Begin
+) -> Iterator[PaidCharge]:
+    """Yield charges with what their invoices are now; one that is gone was paid."""
+    for charge in charges[1:]:
+        if charge.invoice_id is not None:
+            begin("invoice", charge.invoice_id)
+    for charge in charges:
+        if charge.invoice_id is not None:
+            try:
+                invoice = panel.invoice(charge.invoice_id)
+            except RemoteError as error:
+                if error.reason is not Reason.NOT_FOUND:
+                    raise
+            else:
+                charge = replace(charge, status=invoice.status)
+        yield charge
 
 
 def service_at_least(panel: PanelReads, service_id: int) -> tuple[Service, Client]:
@@ -234,7 +256,7 @@ def upgrade_case(
         cycle=cycle,
         invoices=tuple(invoices_of(panel, service, begin, earlier_owners)),
         today=today,
-        charges=charges,
+        charges=tuple(_as_now(panel, charges, begin)),
         upgrade_pending=pending,
         offered=None if offered is None else frozenset(offered),
         paid_basis=policy.paid_basis,

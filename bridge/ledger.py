@@ -67,7 +67,10 @@ class StoreBook:
         """Return the upgrade charges paid for a service."""
         with self._store.read() as db:
             rows = book.paid_charges(db, service_id)
-        return tuple(PaidCharge(r.service_id, r.charge, r.paid_on) for r in rows)
+        return tuple(
+            PaidCharge(row.service_id, row.charge, row.paid_on, row.invoice_id)
+            for row in rows
+        )
 
     def last_price(self, service_id: int) -> tuple[int, str] | None:
         """Return product and cycle of the last price asked for, within the hour."""

@@ -321,11 +321,13 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True)
 class PaidCharge:
-    """An upgrade charge already paid for a service, and when."""
+    """An upgrade charge paid for a service, when, and what its invoice is now."""
 
     service_id: int
     amount: Decimal
     paid_on: date
+    invoice_id: int | None = None
+    status: str = "Paid"
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,8 @@ def order(db: sa.Connection, id: str) -> Any:
 
 def order_by_invoice(db: sa.Connection, invoice_id: int) -> Any:
     """Return the ordered upgrade that an invoice bills, or None."""
-    query = sa.select(upgrades).where(upgrades.c.invoice_id == invoice_id)
+    ours = sa.not_(upgrades.c.native)
+    query = sa.select(upgrades).where(upgrades.c.invoice_id == invoice_id, ours)
     return db.execute(query.limit(1)).first()
 
 

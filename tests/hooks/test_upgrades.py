@@ -544,6 +544,26 @@ def test_an_upgrade_paid_a_month_ago_counts_as_paid(ordering: Ordering) -> None:
     assert price.due == Decimal("70.00")  # 220 - (100 + 50)
 
 
+@pytest.mark.parametrize("gone", [False, True], ids=["refunded", "deleted"])
+def test_an_upgrade_that_was_given_back_counts_no_more(
+    ordering: Ordering, gone: bool
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    invoice = invoice_of(kit)
+    kit.world.pay_invoice(invoice.id)
+    kit.work()
+    kit.world.refund_invoice(invoice.id)
+    if gone:  # nobody can say that it was given back
+        del kit.world.invoices[invoice.id]
+        kit.world.belongs_no_more("invoice", invoice.id, invoice.userid)
+    kit.work()
+    kit.world.decide = kit.outbox.ask
+    price = kit.world.upgrade(ANNUAL, PLAN_220).price
+
+    assert price.due == Decimal("70.00" if gone else "120.00")
+    assert upgrade(kit, ANNUAL).state == "done"
+
+
 def test_a_dry_run_makes_no_invoice(ordering: Ordering) -> None:
     kit = ordering(ANNUAL, PLAN_150, dry_run=True)
 

@@ -177,7 +177,13 @@ def test_an_open_one_is_never_pruned(agreed):
     assert gone == 0
 
 
-@pytest.mark.parametrize("which", ["radioana.com.ar", "RadioAna.com.ar", "1"])
+@pytest.mark.parametrize(
+    "which",
+    [
+        *("radioana.com.ar", "RadioAna.com.ar", "1"),
+        *("radioana.com.ar.", " RADIOANA.COM.AR. ", " 1 "),
+    ],
+)
 def test_a_domain_is_left_unrenewed_by_name_or_number(shell, kit, which):
     shell("domains", "stop-renewal", which, "--yes")
     kit.work()
@@ -189,6 +195,13 @@ def test_a_domain_is_left_unrenewed_by_name_or_number(shell, kit, which):
 
 def test_a_domain_of_nobody_is_a_sentence(shell):
     shell("domains", "stop-renewal", "nobody.example", "--yes", status=1)
+
+
+@pytest.mark.parametrize("which", ["", " . "])
+def test_no_domain_at_all_is_a_sentence(shell, which):
+    told = shell("domains", "stop-renewal", which, "--yes", status=1)
+
+    assert "Give the domain's name or its number." in told.output
 
 
 def test_no_domain_changes_in_a_dry_run(shell, kit):

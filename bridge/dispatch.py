@@ -16,6 +16,8 @@ from bridge.store.outbox import Job, NewJob
 
 #: Events matched in one transaction, at most.
 BATCH = 200
+#: Hookpoints that ordered upgrades need, whatever the map says.
+ALWAYS = ("AfterProductUpgrade", "InvoiceCancelled", "InvoicePaid", "InvoiceRefunded")
 
 
 def match(
@@ -109,6 +111,10 @@ def _plain(step: Step) -> dict[str, Any]:
 
 
 def _why_none(event: Event) -> str:
+    if event.hookpoint == "DomainStopRenewal" and event.panel != "whatsapp":
+        wanted = [name for name in _DOMAIN if event.identifier(name) is None]
+        named = " and ".join(wanted)
+        return f"{named} must be there, as a whole number: no domain was changed"
     if event.hookpoint not in catalogue():
         return f'no rule, and the catalogue knows no hookpoint "{event.hookpoint}"'
     return f"no rule for {event.hookpoint} in the map"
@@ -146,7 +152,7 @@ def _cancelled(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
 
 
 def end_job(order_id: str, event_id: str | None, now: datetime) -> NewJob:
-    """Return the job that ends an order whose invoice was cancelled."""
+    """Return the job that ends an order whose invoice was cancelled or refunded."""
     return NewJob(
         key=f"upgrade:{order_id}/end:{event_id or now.isoformat()}",
         event_id=event_id,
@@ -200,9 +206,13 @@ def _upgraded(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
     ]
 
 
+#: What the add-on's page tells of a domain: which one, and who asked.
+_DOMAIN = ("domainid", "userid")
+
+
 def _unrenewed(db: sa.Connection, event: Event, now: datetime) -> list[NewJob]:
     """Leave a domain unrenewed, as its owner asked on the add-on's page."""
-    domain, client = event.identifier("domainid"), event.identifier("userid")
+    domain, client = (event.identifier(name) for name in _DOMAIN)
     if event.panel == "whatsapp" or domain is None or client is None:
         return []
     return [
@@ -226,6 +236,7 @@ _OWN: dict[str, Callable[[sa.Connection, Event, datetime], list[NewJob]]] = {
     "ClientEdit": _phone,
     "InvoicePaid": _paid,
     "InvoiceCancelled": _cancelled,
+    "InvoiceRefunded": _cancelled,
     "AfterProductUpgrade": _upgraded,
 }
 

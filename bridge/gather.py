@@ -6,8 +6,9 @@ the question needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -38,31 +39,47 @@ _PAID = 10
 
 
 def invoices_of(
-    panel: PanelReads, service: Service, begin: Begin = begin_nothing
+    panel: PanelReads,
+    service: Service,
+    begin: Begin = begin_nothing,
+    earlier_owners: Sequence[int] = (),
 ) -> list[Invoice]:
     """Return the newest invoices that bill a service, with lines, newest first.
 
-    Every open invoice among the client's newest is read too, since a cancelled
-    service's open invoices stay owed.
+    Every open invoice among the owner's newest is read too, since a cancelled
+    service's open invoices stay owed. After them come those of *earlier_owners*,
+    known by their own client id: the period they paid for runs on. One of theirs
+    that is open is still an invoice of the service: it tells a period, and speaks
+    against a plan change. Only its own client owes it, and only he is told of it.
     """
-    return list(_newest(panel, service, begin))
+    owners = [service.client_id]
+    owners += [one for one in earlier_owners if one != service.client_id]
+    for owner in owners[1:]:
+        begin("invoices", owner)
+    found: list[Invoice] = []
+    for owner in owners:
+        paid = sum(1 for one in found if one.paid and own_lines(one, service.id))
+        found += _newest(panel, service.id, owner, paid, begin)
+    return found
 
 
-def _newest(panel: PanelReads, service: Service, begin: Begin) -> Iterator[Invoice]:
-    newest = panel.invoices(service.client_id)[:FURTHEST]
+def _newest(
+    panel: PanelReads, service_id: int, owner: int, paid: int, begin: Begin
+) -> Iterator[Invoice]:
+    """Yield an owner's newest; *paid* ones of the service were found already."""
+    newest = panel.invoices(owner)[:FURTHEST]
     counting = [listed for listed in newest if listed.counts]
-    for listed in counting[1:_ENOUGH]:  # these are read whatever stands on them
-        begin("invoice", listed.id)
-    paid = 0
+    for listed in counting[1:_ENOUGH] if paid < _ENOUGH else ():
+        begin("invoice", listed.id)  # these are read whatever stands on them
     for listed in counting:
         if paid >= _ENOUGH and not listed.open:
             continue
         invoice = panel.invoice(listed.id)
-        if invoice.client_id != service.client_id:
+        if invoice.client_id != owner:
             continue
-        if any(line.related_id == service.id for line in invoice.lines):
+        if any(line.related_id == service_id for line in invoice.lines):
             yield invoice
-            paid += bool(invoice.paid and own_lines(invoice, service.id))
+            paid += bool(invoice.paid and own_lines(invoice, service_id))
 
 
 def request_for(panel: PanelReads, service_id: int) -> CancellationRequest | None:
@@ -102,9 +119,14 @@ def end_of(
     today: date,
     date_format: str,
     event: Event | None = None,
+    earlier_owners: Sequence[int] = (),
 ) -> tuple[End, list[Invoice]]:
-    """Return when a service ends, and its open invoices. Raises NoPeriod."""
-    invoices = invoices_of(panel, service)
+    """Return when a service ends, and the invoices its owner owes. Raises NoPeriod.
+
+    The last generated invoice decides, whoever was billed; an earlier owner's is
+    never among those that are owed.
+    """
+    invoices = invoices_of(panel, service, earlier_owners=earlier_owners)
     end = service_end(
         request,
         service,
@@ -113,7 +135,8 @@ def end_of(
         date_format=date_format,
         line_dues=_line_dues(event, service, invoices, date_format),
     )
-    return end, [invoice for invoice in invoices if invoice.open]
+    mine = [one for one in invoices if one.client_id == service.client_id]
+    return end, [invoice for invoice in mine if invoice.open]
 
 
 def _line_dues(
@@ -147,8 +170,10 @@ def _told_dues(event: Event | None, service_id: int) -> set[date]:
     return found
 
 
-def upgrade_paid(panel: PanelReads, client_id: int, upgrade_id: int) -> Decimal | None:
-    """Return what a paid invoice of the client says he paid for an upgrade.
+def upgrade_paid(
+    panel: PanelReads, client_id: int, upgrade_id: int
+) -> tuple[Decimal, int] | None:
+    """Return what a client paid for an upgrade, and the invoice that says so.
 
     Its line is of the kind Upgrade and names the upgrade's id. None where none of
     his newest paid invoices has it.
@@ -163,8 +188,27 @@ def upgrade_paid(panel: PanelReads, client_id: int, upgrade_id: int) -> Decimal 
             if line.kind.casefold() == "upgrade" and line.related_id == upgrade_id
         ]
         if own:
-            return sum(own, Decimal(0))
+            return sum(own, Decimal(0)), invoice.id
     return None
+
+
+def _as_now(
+    panel: PanelReads, charges: tuple[PaidCharge, ...], begin: Begin
+) -> Iterator[PaidCharge]:
+    """Yield charges with what their invoices are now; one that is gone was paid."""
+    for charge in charges[1:]:
+        if charge.invoice_id is not None:
+            begin("invoice", charge.invoice_id)
+    for charge in charges:
+        if charge.invoice_id is not None:
+            try:
+                invoice = panel.invoice(charge.invoice_id)
+            except RemoteError as error:
+                if error.reason is not Reason.NOT_FOUND:
+                    raise
+            else:
+                charge = replace(charge, status=invoice.status)
+        yield charge
 
 
 def service_at_least(panel: PanelReads, service_id: int) -> tuple[Service, Client]:
@@ -193,11 +237,13 @@ def upgrade_case(
     targets: list[int] | None = None,
     date_format: str = "DD/MM/YYYY",
     begin: Begin = begin_nothing,
+    earlier_owners: Sequence[int] = (),
 ) -> UpgradeCase:
     """Return everything that a plan change is priced from.
 
     *targets* are the plans that the panel offers, where the add-on told them;
-    the map's own `paths:` come before those.
+    the map's own `paths:` come before those. *earlier_owners* had the service
+    before: what they paid for the running period is paid.
     """
     offered = policy.paths.get(service.product_id)
     if offered is None and targets:
@@ -208,9 +254,9 @@ def upgrade_case(
         new_product=panel.product(product_id),
         old_product=panel.product(service.product_id),
         cycle=cycle,
-        invoices=tuple(invoices_of(panel, service, begin)),
+        invoices=tuple(invoices_of(panel, service, begin, earlier_owners)),
         today=today,
-        charges=charges,
+        charges=tuple(_as_now(panel, charges, begin)),
         upgrade_pending=pending,
         offered=None if offered is None else frozenset(offered),
         paid_basis=policy.paid_basis,

@@ -16,6 +16,7 @@ from flask.typing import ResponseReturnValue
 
 from bridge import __version__
 from bridge.decisions import Decider
+from bridge.dispatch import ALWAYS
 from bridge.errors import Refused, StoreUnavailable
 from bridge.events import Body, Event, read_body, subject
 from bridge.hookmap import LiveMap
@@ -114,7 +115,7 @@ def decide(panel: str) -> ResponseReturnValue:
 
 @blueprint.get("/hooks/<panel>/hookpoints")
 def hookpoints(panel: str) -> ResponseReturnValue:
-    """Tell the panel's side which hookpoints the active map uses."""
+    """Tell the panel's side which hookpoints the active map and the bridge use."""
     door = _door()
     now = door.now()
     try:
@@ -124,7 +125,7 @@ def hookpoints(panel: str) -> ResponseReturnValue:
         return refuse(door, error, now)
     hookmap = door.map.current
     return {
-        "hookpoints": sorted(hookmap.rules),
+        "hookpoints": sorted({*hookmap.rules, *ALWAYS}),
         "decisions": sorted(hookmap.decisions),
         "map": hookmap.version,
         "version": __version__,

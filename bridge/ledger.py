@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,21 +16,20 @@ from bridge.events import Event
 from bridge.forming import template_of
 from bridge.hooks import actions
 from bridge.hooks.context import Cancellation, Context, Order
-from bridge.hooks.records import Person, Reserved, Sent, Transfer, root_of
+from bridge.hooks.records import Person, Reserved, Sent, root_of
 from bridge.hooks.send_alert import PASSWORDS
+from bridge.owners import TransferLedger, reserved
 from bridge.policies import Company
 from bridge.rowviews import (
     cancellation_fields,
     cancellation_of,
     order_of,
-    transfer_of,
     upgrade_fields,
 )
 from bridge.store import (
     Store,
     answers,
     book,
-    handover,
     inbox,
     limits,
     outbox,
@@ -44,7 +43,7 @@ from bridge.store.outbox import Finish, Job, NewJob
 _ONE_CHANGE = timedelta(minutes=10)
 
 
-class StoreBook:
+class StoreBook(TransferLedger):
     """`Book` and `Ledger` over the store; every call sees what is on disk now."""
 
     def __init__(
@@ -86,7 +85,10 @@ class StoreBook:
         """Return the upgrade charges paid for a service."""
         with self._store.read() as db:
             rows = book.paid_charges(db, service_id)
-        return tuple(PaidCharge(r.service_id, r.charge, r.paid_on) for r in rows)
+        return tuple(
+            PaidCharge(row.service_id, row.charge, row.paid_on, row.invoice_id)
+            for row in rows
+        )
 
     def last_price(self, service_id: int) -> tuple[int, str] | None:
         """Return product and cycle of the last price asked for, within the hour."""
@@ -138,41 +140,6 @@ class StoreBook:
         with self._store.read() as db:
             return talk.clients_with(db, number)
 
-    def transfer(self, key: str) -> Transfer | None:
-        """Return a change of owner by its key."""
-        with self._store.read() as db:
-            return transfer_of(handover.transfer(db, key))
-
-    def open_transfer(self, service_id: int) -> Transfer | None:
-        """Return the change of owner of a service that is not over."""
-        with self._store.read() as db:
-            return transfer_of(handover.open_transfer(db, service_id))
-
-    def counted(self, event_id: str) -> bool:
-        """Tell whether a message is a side's word in a change of owner already."""
-        with self._store.read() as db:
-            return handover.counted(db, event_id)
-
-    def knows_telephones(self) -> bool:
-        """Tell whether the telephones of all clients were read once, at least."""
-        with self._store.read() as db:
-            found = book.marked(db, "phones")
-        return found is not None and bool(
-            found[1].get("whole") or not found[1].get("next")
-        )
-
-    def awaiting(self, emails: Sequence[str]) -> Transfer | None:
-        """Return the request that waits for one with such an e-mail."""
-        with self._store.read() as db:
-            return transfer_of(handover.awaiting(db, emails))
-
-    def begin_transfer(self, key: str, per_hour: int, per_day: int) -> Reserved:
-        """Mark a move as begun, within the caps."""
-        over, again_at = self._store.write(
-            lambda db: limits.reserve_transfer(db, key, per_hour, per_day, self._now)
-        )
-        return _reserved(over, again_at, "changes of owner", per_hour, per_day)
-
     def sent(self, key: str, provider_id: str) -> Sent | None:
         """Return a message that went out, by our key or the provider's id."""
         with self._store.read() as db:
@@ -212,7 +179,7 @@ class StoreBook:
         """Tell whether the caps allow one more termination."""
         with self._store.read() as db:
             found = limits.room(db, per_hour, per_day, self._now)
-        return _reserved(*found, "terminations", per_hour, per_day)
+        return reserved(*found, "terminations", per_hour, per_day)
 
     def reserve(self, key: str, per_hour: int, per_day: int) -> Reserved:
         """Mark a termination as begun, within the caps."""
@@ -220,7 +187,7 @@ class StoreBook:
         found = self._store.write(
             lambda db: reserve(db, key, per_hour, per_day, self._now)
         )
-        return _reserved(*found, "terminations", per_hour, per_day)
+        return reserved(*found, "terminations", per_hour, per_day)
 
     def domain_name(self, domain_id: int) -> tuple[str, int | None] | None:
         """Return name and owner of a domain seen before."""
@@ -263,19 +230,6 @@ class StoreBook:
             if job.reason:
                 raise Skipped(job.reason)
         return None
-
-
-def _reserved(
-    over: str, again_at: datetime | None, what: str, per_hour: int, per_day: int
-) -> Reserved:
-    if over == "hour":
-        reason = f"over the cap of {per_hour} {what} an hour: it goes on then"
-        return Reserved(False, again_at, reason)
-    if over == "day":
-        return Reserved(False, None, f"over the cap of {per_day} {what} a day")
-    if over:
-        return Reserved(False, None, "it does not stand any more", over=True)
-    return Reserved(True)
 
 
 def told_before(event: Event, around: list[Event]) -> str | None:

@@ -42,6 +42,7 @@ ENGINE_TEXTS: dict[str, frozenset[str]] = {
     "inbound_no_invoices": _ABOUT,
     "inbound_help": _ABOUT,
     "domain_not_renewed": _ABOUT | {"domain"},
+    "domain_not_renewed_undated": _ABOUT | {"domain"},
     "transfer_request": frozenset({"company", "transfer"}),
     **{f"transfer_{name}": _ABOUT | {"transfer"} for name in TOLD},
     **{f"transfer_refused_{code}": _ABOUT | {"transfer"} for code in CODES},

@@ -278,8 +278,10 @@ def _invoices(bench: Bench, report: Report, orders: Any, dry_run: bool) -> None:
     for row in orders:
         invoice = _invoice(bench, row.invoice_id)
         if invoice is not None and invoice.paid:
+            if row.state != "invoiced":  # staff decide, or its publication goes on
+                continue
             job, what = apply_job(row.id, None, now), "upgrade paid"
-        elif invoice is None or not invoice.counts:
+        elif invoice is None or invoice.void:
             job, what = end_job(row.id, None, now), "upgrade ended"
         else:
             continue

@@ -7,6 +7,8 @@ publication, change) is jobs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,13 +16,18 @@ from bridge.billing.model import Client, Cycle, Service
 from bridge.billing.upgrades import UpgradeQuote, quote
 from bridge.errors import StaleRow, TextError
 from bridge.gather import upgrade_case
+from bridge.hooks.end_upgrade import WAITING
 from bridge.hooks.invoice_upgrade import order_id, order_values
 from bridge.ledger import StoreBook
 from bridge.panel import PanelReads
 from bridge.preparing import Bench
-from bridge.store import book, outbox
+from bridge.store import Store, book, outbox
 from bridge.store.outbox import NewJob
 from bridge.views import company_view, language_of
+
+#: Orders that may be ended by hand: nothing was begun, or staff have it.
+ENDABLE = WAITING
+_STEPS = ("invoice", "publish", "apply", "package")
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ def price(
         charges=ours.paid_charges(service_id),
         pending=order is not None and not order.native,
         date_format=bench.date_format,
+        earlier_owners=ours.earlier_owners(service_id),
     )
     return Quoted(quote(case), service, client, case.new_product.name)
 
@@ -116,6 +124,32 @@ def order(bench: Bench, quoted: Quoted, who: str, seed: str) -> str | None:
         return id if bench.store.write(put) else None
     except StaleRow:  # another process ordered between the look and the writing
         return None
+
+
+def end(store: Store, row: Any, who: str, reason: str, now: datetime) -> bool:
+    """End an order by hand, as *row* shows it: nothing is applied any more.
+
+    Nobody is told. False where it is another by now, or a job works on it.
+    """
+    steps = [step_key(row.id, step) for step in _STEPS]
+
+    def put(db: sa.Connection) -> bool:
+        fresh = book.order(db, row.id)
+        if fresh is None or fresh.state != row.state or row.state not in ENDABLE:
+            return False
+        if any(outbox.state_of(db, step) == "running" for step in steps):
+            return False
+        why = f"ended by staff: {reason}"
+        outbox.withdraw(db, steps, why, now)
+        values = {"state": "ended", "reason": why}
+        book.keep(db, "upgrades", row.id, values, now, row.state)
+        book.note(db, now, who, "end upgrade", row.id, reason=reason, was=row.state)
+        return True
+
+    try:
+        return bool(store.write(put))
+    except StaleRow:
+        return False
 
 
 def step_key(id: str, step: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from conftest import Kit
 from looking import rows
 
@@ -50,6 +52,28 @@ def test_an_event_without_a_rule_is_kept_and_says_so(kit: Kit) -> None:
         "no rule for ClientClose in the map",
     )
     assert keys(kit) == []
+
+
+INCOMPLETE = [
+    ({"domainid": 1}, "userid must"),
+    ({"userid": 1, "domainid": "one"}, "domainid must"),
+    ({}, "domainid and userid must"),
+]
+
+
+@pytest.mark.parametrize(("data", "named"), INCOMPLETE)
+def test_a_wish_not_to_renew_that_names_not_all_says_what_is_missing(
+    kit: Kit, data: dict[str, object], named: str
+) -> None:
+    said = {"type": "DomainStopRenewal", "timestamp": kit.clock.now().isoformat()}
+    body = json.dumps(said | {"data": data}).encode()
+    kit.client().post("/hooks/whmcs", data=body, headers=kit.headers("m", body))
+    kit.work()
+
+    (event,) = kit.events()
+    assert event.reason is not None
+    assert event.reason.startswith(f"{named} be there, as a whole number")
+    assert not kit.world.domains[1].donotrenew
 
 
 def test_the_event_records_the_map_that_decided(

@@ -107,6 +107,7 @@ LAYERS = [
             "rowviews",
             "consents",
             "ledger",
+            "owners",
             "posting",
             "watching",
             "sending",

@@ -448,7 +448,7 @@ def test_a_plain_id_does_act_on_that_service(plain, kit, post):
 # --- The list of hookpoints ---
 
 
-def test_the_panel_is_told_which_hookpoints_the_map_uses(kit, client):
+def test_the_panel_is_told_which_hookpoints_the_map_and_upgrades_use(kit, client):
     headers = kit.headers("msg_h", b"")
 
     answer = client.get("/hooks/whmcs/hookpoints", headers=headers)
@@ -459,7 +459,7 @@ def test_the_panel_is_told_which_hookpoints_the_map_uses(kit, client):
     assert answer.status_code == 200
     assert set(form["texts"]) == {"es", "en", "pt_BR"}
     assert told == {
-        "hookpoints": sorted(hookmap.rules),
+        "hookpoints": sorted({*hookmap.rules, "InvoiceRefunded"}),
         "decisions": sorted(hookmap.decisions),
         "map": hookmap.version,
         "version": __version__,
@@ -478,7 +478,8 @@ def test_the_list_of_hookpoints_is_signed_for(client, kit):
 def test_the_add_on_can_register_just_those(kit):
     kit.outbox.register()
 
-    assert kit.outbox.registered == frozenset(kit.bridge.map.current.rules)
+    used = {*kit.bridge.map.current.rules, "InvoiceRefunded"}
+    assert kit.outbox.registered == used
 
 
 # --- It cannot be stored ---

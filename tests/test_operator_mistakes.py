@@ -280,6 +280,7 @@ READING = [
     ("db", "status"),
     ("doctor",),
     ("upgrade", "quote", "1", "--to", "22"),
+    ("upgrade", "list"),
     ("upgrade", "order", "1", "--to", "22", "--dry-run"),
     ("reconcile", "--dry-run"),
 ]

@@ -150,18 +150,23 @@ def test_an_unknown_one_is_a_sentence(shell):
     assert "No change of owner" in shell("transfers", "show", "7", status=1).output
 
 
-def test_evidence_is_kept_two_years_and_goes_then(agreed):
+@pytest.mark.parametrize(
+    ("state", "kept"),
+    [("refused", 732), ("done", 1464)],
+    ids=["two-years", "as-long-as-what-was-paid-may-count"],
+)
+def test_evidence_is_kept_and_goes_then(agreed, state, kept):
     store = agreed.bridge.store
-    store.write(lambda db: db.execute(tables.transfers.update().values(state="done")))
+    store.write(lambda db: db.execute(tables.transfers.update().values(state=state)))
     now = agreed.clock.now()
 
     def prune(days):
         later = now + timedelta(days=days)
         return store.write(lambda db: handover.prune(db, later, later))
 
-    assert prune(730) == 0
+    assert prune(kept - 1) == 0
     assert len(rows(store, tables.transfers)) == 1
-    assert prune(733) == 1
+    assert prune(kept + 1) == 1
 
 
 def test_an_open_one_is_never_pruned(agreed):
@@ -172,7 +177,13 @@ def test_an_open_one_is_never_pruned(agreed):
     assert gone == 0
 
 
-@pytest.mark.parametrize("which", ["radioana.com.ar", "RadioAna.com.ar", "1"])
+@pytest.mark.parametrize(
+    "which",
+    [
+        *("radioana.com.ar", "RadioAna.com.ar", "1"),
+        *("radioana.com.ar.", " RADIOANA.COM.AR. ", " 1 "),
+    ],
+)
 def test_a_domain_is_left_unrenewed_by_name_or_number(shell, kit, which):
     shell("domains", "stop-renewal", which, "--yes")
     kit.work()
@@ -184,6 +195,13 @@ def test_a_domain_is_left_unrenewed_by_name_or_number(shell, kit, which):
 
 def test_a_domain_of_nobody_is_a_sentence(shell):
     shell("domains", "stop-renewal", "nobody.example", "--yes", status=1)
+
+
+@pytest.mark.parametrize("which", ["", " . "])
+def test_no_domain_at_all_is_a_sentence(shell, which):
+    told = shell("domains", "stop-renewal", which, "--yes", status=1)
+
+    assert "Give the domain's name or its number." in told.output
 
 
 def test_no_domain_changes_in_a_dry_run(shell, kit):

@@ -232,9 +232,14 @@ class Invoice:
         )
 
     @property
+    def void(self) -> bool:
+        """Whether it was cancelled or refunded: nothing is owed or paid by it."""
+        return self.status.casefold() in ("cancelled", "refunded")
+
+    @property
     def counts(self) -> bool:
         """Whether it counts as generated: not cancelled, refunded or a draft."""
-        return self.status.casefold() not in ("cancelled", "refunded", "draft")
+        return not self.void and self.status.casefold() != "draft"
 
 
 @dataclass(frozen=True)
@@ -316,11 +321,13 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True)
 class PaidCharge:
-    """An upgrade charge already paid for a service, and when."""
+    """An upgrade charge paid for a service, when, and what its invoice is now."""
 
     service_id: int
     amount: Decimal
     paid_on: date
+    invoice_id: int | None = None
+    status: str = "Paid"
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def already_paid(case: UpgradeCase) -> Paid:
 
     That is the service's lines and their discounts on the newest paid invoice
     whose period covers today, and the upgrade charges paid since that period
-    began. Without such an invoice it is the recurring amount. Raises
+    began and not given back. Without such an invoice it is the recurring amount. Raises
     CannotPrice where it is not certain which. The invoices must have lines.
     """
     running = None if case.paid_basis == "recurring" else _running(case)
@@ -213,9 +213,15 @@ def _on_the_whole(line: InvoiceLine) -> bool:
 
 
 def _charges(case: UpgradeCase, period: Period) -> Iterator[QuoteLine]:
+    """Yield the charges paid since the period began, those given back left out."""
     for charge in case.charges:
         since = charge.paid_on >= period.first_day
-        if charge.service_id == case.service.id and since:
+        status = charge.status.casefold()
+        if charge.service_id != case.service.id or not since:
+            continue
+        if status not in ("paid", "refunded", "cancelled"):
+            raise _unknown(f"upgrade invoice {charge.invoice_id} is {charge.status}")
+        if status == "paid":
             label = f"upgrade charge paid {charge.paid_on.isoformat()}"
             on = charge.paid_on
             yield QuoteLine(label, -charge.amount, "charge", "charge", on, on)

@@ -46,7 +46,10 @@ _QUOTES = str.maketrans(
 #: Marks without width. Those that turn the reading direction round are not among
 #: them: a text with one may show something else than it says.
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u200e\u2060\ufeff"))
-_EMAIL = re.compile(r"[^\s@<>()\[\],;:\"']{1,64}@[^\s@<>()\[\],;:\"']{1,189}")
+#: An apostrophe may stand within the name (o'neil@...), where it is no quote.
+_EMAIL = re.compile(
+    r"[^\s@<>()\[\],;:\"'][^\s@<>()\[\],;:\"]{0,63}@[^\s@<>()\[\],;:\"']{1,189}"
+)
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
 

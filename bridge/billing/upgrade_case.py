@@ -20,8 +20,9 @@ from bridge.billing.model import (
 class UpgradeCase:
     """Everything that a plan change is priced from; nothing else is looked at.
 
-    *currency* is the client's. *invoices* are his, with their lines. *offered*
-    are the plans offered for this one, None where there is no such list.
+    *currency* is the client's. *invoices* are his and, for what they
+    billed of this service, earlier owners', with their lines. *offered* are the
+    plans offered for this one, None where there is no such list.
     *paid_basis* is `invoice` or `recurring`; *ladders* hold product ids, the
     lowest plan first; *date_format* is the panel's.
     """

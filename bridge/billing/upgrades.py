@@ -92,6 +92,9 @@ def _refuse_invoices(case: UpgradeCase) -> None:
         raise CannotPrice(Refusal.UPGRADE_PENDING, why)
     for invoice in case.invoices:
         if invoice.open and _bills(invoice, case.service.id):
+            if invoice.client_id != case.service.client_id:
+                # Its own client owes it: "pay it first" would be told to another.
+                raise _not_priced(f"invoice {invoice.id} of an earlier owner is open")
             why = f"Invoice {invoice.id} of the service is open."
             raise CannotPrice(Refusal.INVOICE_OPEN, why)
         if invoice.counts and invoice.total and not invoice.lines:

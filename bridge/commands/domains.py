@@ -48,8 +48,12 @@ def stop_renewal(domain: str, dry_run: bool, yes: bool, as_json: bool) -> None:
         bridge.close()
 
 
-def _find(bridge: Any, domain: str) -> Domain:
+def _find(bridge: Any, typed: str) -> Domain:
+    """Return the domain that was typed, as people copy it: any case, a last dot."""
     panel = bridge.bench.panel
+    domain = typed.strip().rstrip(".").strip().lower()
+    if not domain:
+        raise click.ClickException("Give the domain's name or its number.")
     numbered = domain.isascii() and domain.isdigit() and len(domain) < 10
     try:
         rows: list[Domain] = (

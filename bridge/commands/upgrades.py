@@ -14,6 +14,7 @@ from bridge import settings as environment
 from bridge.billing.model import Cycle
 from bridge.billing.money import decimal_text, round_half_up
 from bridge.billing.upgrades import UpgradeQuote
+from bridge.commands import orders
 from bridge.commands.events import to_read
 from bridge.commands.shared import show, who
 from bridge.errors import Reason, RemoteError
@@ -27,6 +28,9 @@ from bridge.views import invoice_url
 def upgrade_command() -> None:
     """The difference between two plans, how it was worked out, and its invoice."""
 
+
+for _more in (orders.list_command, orders.end_command):
+    upgrade_command.add_command(_more)
 
 #: The largest number that the panel gives to anything.
 _id = click.IntRange(1, 2**31 - 1)

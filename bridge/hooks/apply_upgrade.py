@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 
-from bridge.billing.model import Cycle, Service
+from bridge.billing.model import Cycle, Invoice, Service
 from bridge.billing.money import round_half_up
 from bridge.billing.periods import nth_due
 from bridge.billing.ranks import list_price
-from bridge.errors import Skipped
+from bridge.errors import Parked, Skipped
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context, Order
 from bridge.hooks.invoice_upgrade import changed
@@ -24,17 +25,23 @@ def apply_upgrade(ctx: Context, *, order: str) -> Outcome:
     """
     row = ctx.book.order(order)
     alone = ctx.key == apply_key(order)
-    states = ("ordered", "invoiced", "paid", *(["staff"] if alone else []))
+    states = ["ordered", "invoiced", "paid", "staff", *([] if alone else ["ended"])]
     if row is None or row.state not in states:
         raise Skipped(f"upgrade {order} is {row.state if row else 'not in the book'}")
     ctx.client_id = row.client_id
-    _paid(ctx, row)
+    invoice = _paid(ctx, row)
+    if not alone and row.state in ("staff", "ended"):
+        raise _paid_after_all(ctx, row)
     if not alone:
         ctx.later("apply_upgrade", key=apply_key(row.id), order=row.id)
         return {"order": row.id, "service": row.service_id, "how": "it is paid"}
     service = ctx.panel.service(row.service_id)
     if not _applied(row, service):
-        if problem := changed(row, service) or _repriced(ctx, row, service):
+        if problem := (
+            changed(row, service)
+            or _repriced(ctx, row, service)
+            or _billed_otherwise(row, invoice)
+        ):
             reason = f"{problem}: nothing was applied, the invoice is paid"
             ctx.keep("upgrades", row.id, was=row.state, state="staff", reason=reason)
             raise ctx.staff(f"upgrade {row.id} of service {service.id}: {reason}")
@@ -57,9 +64,10 @@ def apply_key(order: str) -> str:
     return f"upgrade:{order}/apply"
 
 
-def _paid(ctx: Context, row: Order) -> None:
+def _paid(ctx: Context, row: Order) -> Invoice | None:
+    """Return the paid invoice, None where nothing is to be paid; or raise."""
     if row.charge == 0:
-        return
+        return None
     if row.invoice_id is None:
         raise ctx.staff(f"upgrade {row.id} has no invoice")
     invoice = ctx.panel.invoice(row.invoice_id)
@@ -67,6 +75,37 @@ def _paid(ctx: Context, row: Order) -> None:
         raise ctx.staff(f"invoice {invoice.id} was paid and is {invoice.status} now")
     if not invoice.paid:
         raise Skipped(f"invoice {invoice.id} is {invoice.status}, not paid")
+    return invoice
+
+
+def _paid_after_all(ctx: Context, row: Order) -> Exception:
+    """Have staff told of money that was taken for an order nothing is done for."""
+    about = f"upgrade {row.id} of service {row.service_id}"
+    once = f"upgrade:{row.id}/paid:{row.state}"
+    paid = f"invoice {row.invoice_id} was paid"
+    if row.state == "staff":
+        return Parked(f"{about} waits for staff, and {paid}: {row.reason}", once=once)
+    reason = f"{paid} after the order had ended"
+    ctx.keep("upgrades", row.id, was=row.state, reason=reason)
+    todo = "nothing was applied; change the plan by hand, or give it back"
+    return Parked(f"{about}: {reason}: {todo}", once=once)
+
+
+def _billed_otherwise(row: Order, invoice: Invoice | None) -> str:
+    """Return how the paid invoice differs from what was quoted, or nothing.
+
+    Its lines are looked at: credit that was applied lowers what is paid in cash, not
+    them, and taxes stand in none. What the panel adds for being late is not ours.
+    """
+    if invoice is None:
+        return ""
+    lines = [line for line in invoice.lines if line.kind.casefold() != "latefee"]
+    billed = sum((line.amount for line in lines), Decimal(0))
+    if invoice.client_id != row.client_id:
+        return f"invoice {invoice.id} belongs to client {invoice.client_id} now"
+    if billed == row.charge:
+        return ""
+    return f"invoice {invoice.id} bills {billed}, not {row.charge} as quoted"
 
 
 def _repriced(ctx: Context, row: Order, service: Service) -> str:

@@ -1,4 +1,4 @@
-"""end_upgrade: an ordered upgrade whose invoice was cancelled is over."""
+"""end_upgrade: an ordered upgrade whose invoice was cancelled or refunded is over."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ from bridge.errors import Reason, RemoteError, Skipped
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context
 
+#: Nobody works on these: they wait for a payment, or for staff.
+WAITING = ("ordered", "invoiced", "staff")
+
 
 @action(internal=True)
 def end_upgrade(ctx: Context, *, order: str) -> Outcome:
-    """End an order if the panel shows its invoice cancelled or refunded."""
+    """End an order if the panel shows its invoice cancelled or refunded.
+
+    So ends one that waits for staff as well: they gave the money back. A plan that
+    was changed already stays as it is; the reason says so.
+    """
     row = ctx.book.order(order)
-    if (
-        row is None
-        or row.invoice_id is None
-        or row.state not in ("ordered", "invoiced")
-    ):
+    if row is None or row.invoice_id is None or row.state not in WAITING:
         raise Skipped(f"upgrade {order} waits for no payment")
     ctx.client_id = row.client_id
     reason = _why(ctx, row.invoice_id)
+    if row.paid_on is not None:
+        reason += "; the plan was changed before"
     ctx.keep("upgrades", row.id, was=row.state, state="ended", reason=reason)
     return {"order": row.id, "how": reason}
 
@@ -30,6 +35,6 @@ def _why(ctx: Context, invoice_id: int) -> str:
         if error.reason is Reason.NOT_FOUND:
             return f"the panel has no invoice {invoice_id} any more"
         raise
-    if invoice.counts:
+    if not invoice.void:
         raise Skipped(f"invoice {invoice.id} is {invoice.status}")
     return f"invoice {invoice.id} is {invoice.status}"

@@ -59,6 +59,7 @@ def price(ctx: Context, product_id: int, cycle: Cycle) -> UpgradeQuote:
         targets=targets,
         date_format=ctx.date_format,
         begin=ctx.begin,
+        earlier_owners=ctx.book.earlier_owners(service.id),
     )
     return quote(case)
 

@@ -41,9 +41,11 @@ def record_upgrade(ctx: Context) -> Outcome:
     if service.product_id != new:
         raise _not_yet(ctx, f"the panel shows plan {service.product_id}, not {new}")
     client = ctx.facts.client
-    paid = upgrade_paid(ctx.panel, client.id, number) if told else Decimal(0)
-    if paid is None and _young(ctx):
+    found = upgrade_paid(ctx.panel, client.id, number) if told else None
+    if told and found is None and _young(ctx):
         raise _not_yet(ctx, f"no paid invoice shows upgrade {number}")
+    charge, invoice_id = found or (told, None)
+    paid = found is not None and charge != 0
     day = event.occurred_at.astimezone(ctx.zone).date()
     ctx.keep(
         "upgrades",
@@ -55,7 +57,7 @@ def record_upgrade(ctx: Context) -> Outcome:
         from_product=_name(ctx, old),
         to_product=service.product_name,
         cycle=cycle or service.cycle.value,
-        charge=told if paid is None else paid,
+        charge=charge,
         currency=client.currency,
         recurring=service.recurring,
         new_period=False,
@@ -63,6 +65,7 @@ def record_upgrade(ctx: Context) -> Outcome:
         working=[],
         native=True,
         state="done",
+        invoice_id=invoice_id,
         paid_on=day if paid else None,
         created_at=ctx.now,
     )

@@ -126,6 +126,10 @@ class TransferBook(Protocol):
         """Tell whether the telephones of all clients were read once, at least."""
         ...
 
+    def earlier_owners(self, service_id: int) -> tuple[int, ...]:
+        """Return the clients a service passed from, the last one first."""
+        ...
+
     def awaiting(self, emails: Sequence[str]) -> Transfer | None:
         """Return the request that waits for one with such an e-mail."""
         ...

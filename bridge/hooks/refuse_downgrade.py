@@ -47,6 +47,7 @@ def refuse_downgrade(ctx: Context) -> tuple[Any, str]:
         targets=event.context.get("upgrade_targets"),
         date_format=ctx.date_format,
         begin=ctx.begin,
+        earlier_owners=ctx.book.earlier_owners(service.id),
     )
     refusal, reason = _refusal(case, _chosen(str(event.context.get("billing_cycle"))))
     if refusal is None:

@@ -53,7 +53,13 @@ def schedule_cancellation(ctx: Context) -> Outcome:
     known = known or _rehearsed(ctx, key)
     try:
         end, owed = end_of(
-            ctx.panel, request, service, ctx.today, ctx.date_format, ctx.event
+            ctx.panel,
+            request,
+            service,
+            ctx.today,
+            ctx.date_format,
+            ctx.event,
+            ctx.book.earlier_owners(service.id),
         )
     except NoPeriod as error:
         _book(ctx, key, known, service, request, None, None, [], str(error))

@@ -5,6 +5,8 @@ Nothing here changes anything; only a number that is one client's alone is answe
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 from bridge import labels
 from bridge.billing.model import Client, Invoice, Service
 from bridge.hooks import Outcome
@@ -62,7 +64,7 @@ def _services(ctx: Context, client: Client) -> list[str]:
 
 def _service_line(ctx: Context, client: Client, service: Service) -> str:
     cancelled = ctx.book.live_cancellation(service.id)
-    words, day = _PAID_UNTIL, service.next_due
+    words, day = _PAID_UNTIL, _paid_until(service)
     if cancelled is not None and cancelled.ends is not None:
         words, day = _ENDS, cancelled.ends
     named = f"• {name_of(service)}"
@@ -72,6 +74,17 @@ def _service_line(ctx: Context, client: Client, service: Service) -> str:
         return named
     language = ctx.language_of(client)
     return f"{named}: {_say(words, language).format(ctx.post.day(day, language))}"
+
+
+def _paid_until(service: Service) -> date | None:
+    """Return the last day that is paid, the one before the next due day.
+
+    None where nobody can say so: without periods, or where nothing was paid yet.
+    """
+    due, began = service.next_due, service.registered
+    if due is None or service.cycle.months is None:
+        return None
+    return None if began is not None and due <= began else due - timedelta(days=1)
 
 
 def _invoices(ctx: Context, client: Client) -> list[str]:

@@ -9,6 +9,7 @@ from bridge.errors import RemoteError, Skipped
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context
 
+_UNDATED = "domain_not_renewed_undated"
 #: Nothing is left of these that could be renewed.
 _OVER = frozenset({"cancelled", "expired", "transferred away", "fraud", "deleted"})
 
@@ -24,7 +25,8 @@ def stop_domain_renewal(
     """Set "do not renew" on a domain, look whether it stands, and tell its owner.
 
     The domain is the event's, or *domain_id*. It stays until it expires: that day is
-    in the alert. Raises Skipped where it does not renew already.
+    in the alert, where the panel has one. Raises Skipped where it does not renew
+    already.
     """
     domain = ctx.panel.domain(domain_id) if domain_id else ctx.facts.domain
     if client_id is not None and domain.client_id != client_id:
@@ -42,7 +44,7 @@ def stop_domain_renewal(
     ctx.later(
         "send_alert",
         key=f"{ctx.key}/told",
-        message="domain_not_renewed",
+        message="domain_not_renewed" if domain.expires else _UNDATED,
         client_id=domain.client_id,
         domain_id=domain.id,
     )

@@ -147,7 +147,14 @@ def _still_now(
     if request.immediate or by_hand:
         return
     try:
-        end, _ = end_of(ctx.panel, request, service, ctx.today, ctx.date_format)
+        end, _ = end_of(
+            ctx.panel,
+            request,
+            service,
+            ctx.today,
+            ctx.date_format,
+            earlier_owners=ctx.book.earlier_owners(service.id),
+        )
     except NoPeriod as error:
         raise _for_staff(ctx, row, f"its last day is not certain: {error}") from error
     if row.ends is None or end.day <= row.ends:

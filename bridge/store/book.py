@@ -153,7 +153,8 @@ def order(db: sa.Connection, id: str) -> Any:
 
 def order_by_invoice(db: sa.Connection, invoice_id: int) -> Any:
     """Return the ordered upgrade that an invoice bills, or None."""
-    query = sa.select(upgrades).where(upgrades.c.invoice_id == invoice_id)
+    ours = sa.not_(upgrades.c.native)
+    query = sa.select(upgrades).where(upgrades.c.invoice_id == invoice_id, ours)
     return db.execute(query.limit(1)).first()
 
 
@@ -176,8 +177,11 @@ def pending_order(db: sa.Connection, service_id: int) -> Any:
 
 
 def open_orders(db: sa.Connection) -> Sequence[Any]:
-    """Return the ordered upgrades that wait for their payment."""
-    query = sa.select(upgrades).where(among(upgrades.c.state, "invoiced"))
+    """Return the upgrades with an invoice that wait for its payment, or for staff."""
+    query = sa.select(upgrades).where(
+        among(upgrades.c.state, "ordered", "invoiced", "staff"),
+        upgrades.c.invoice_id.is_not(None),
+    )
     return db.execute(query).all()
 
 

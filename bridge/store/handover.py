@@ -14,6 +14,9 @@ from bridge.store.tables import transfers
 OPEN = ("proposed", "agreed", "moving", "staff")
 #: What proves who agreed is kept at least so long, whatever else goes.
 KEPT = timedelta(days=2 * 366)
+#: That a service passed, for as long as an earlier owner's payment may count: three
+#: years, paid up to one ahead.
+KEPT_DONE = timedelta(days=4 * 366)
 
 
 def transfer(db: sa.Connection, key: str) -> Any:
@@ -27,6 +30,15 @@ def open_transfer(db: sa.Connection, service_id: int) -> Any:
         transfers.c.service_id == service_id, among(transfers.c.state, *OPEN)
     )
     return db.execute(query).first()
+
+
+def earlier_owners(db: sa.Connection, service_id: int) -> tuple[int, ...]:
+    """Return the clients a service passed from, the last one first, each once."""
+    query = sa.select(transfers.c.from_client_id).where(
+        transfers.c.service_id == service_id, among(transfers.c.state, "done")
+    )
+    found = db.execute(query.order_by(transfers.c.id.desc())).scalars()
+    return tuple(dict.fromkeys(found))
 
 
 def awaiting(db: sa.Connection, emails: Sequence[str]) -> Any:
@@ -73,9 +85,11 @@ def list_transfers(
 
 
 def prune(db: sa.Connection, before: datetime, now: datetime, limit: int = 1000) -> int:
-    """Drop what is over since *before*, and two years at least; return how many."""
+    """Drop what is over since *before*, and KEPT at least; return how many."""
+    done = among(transfers.c.state, "done")
     gone = sa.select(transfers.c.id).where(
         transfers.c.changed_at < min(before, now - KEPT),
+        sa.or_(sa.not_(done), transfers.c.changed_at < now - KEPT_DONE),
         sa.not_(among(transfers.c.state, *OPEN)),
     )
     found = db.execute(gone.limit(limit)).scalars().all()

@@ -16,7 +16,11 @@ from bridge.store.tables import (
     events,
     jobs,
     messages,
+    upgrades,
 )
+
+#: States of plan changes that are not over.
+PENDING_ORDERS = ("ordered", "invoiced", "paid", "applying", "staff")
 
 
 def _exists(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -149,6 +153,18 @@ def list_cancellations(
         query = query.where(cancellations.c.state.in_(states))
     order = (cancellations.c.at.is_(None), cancellations.c.at, cancellations.c.id)
     return list(db.execute(query.order_by(*order).limit(limit)))
+
+
+def list_orders(
+    db: sa.Connection, *, states: Sequence[str] = (), limit: int = 200
+) -> list[Any]:
+    """Return plan changes: those that are not over first, the newest first."""
+    pending = upgrades.c.state.in_(PENDING_ORDERS)
+    query = sa.select(upgrades)
+    if states:
+        query = query.where(upgrades.c.state.in_(states))
+    order = (sa.case((pending, 0), else_=1), upgrades.c.created_at.desc())
+    return list(db.execute(query.order_by(*order, upgrades.c.id).limit(limit)))
 
 
 def due_cancellations(db: sa.Connection, as_of: datetime) -> list[Any]:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from bridge.billing.model import Cycle, PaidCharge
+from bridge.billing.model import Cycle, PaidCharge, Refusal
 from bridge.billing.upgrades import quote
 
 from .builders import (
@@ -113,6 +113,25 @@ def test_upgrade_charges_count_from_the_day_the_period_began(on, whose, charge):
     got = quote(case(charges=(PaidCharge(whose, Decimal(20), day(on)),)))
 
     assert got.charge == Decimal(charge)
+
+
+GIVEN_BACK = [("Paid", "30"), ("Refunded", "50"), ("cancelled", "50")]
+
+
+@pytest.mark.parametrize(("status", "charge"), GIVEN_BACK)
+def test_a_charge_that_was_given_back_is_not_paid(status, charge):
+    paid = PaidCharge(SERVICE, Decimal(20), day("2026-05-01"), 13, status)
+
+    assert quote(case(charges=(paid,))).charge == Decimal(charge)
+
+
+def test_a_charge_whose_invoice_is_open_again_is_not_priced():
+    charged = PaidCharge(SERVICE, Decimal(20), day("2026-05-01"), 13, "Unpaid")
+
+    got = quote(case(charges=(charged,)))
+
+    assert got.refusal is Refusal.NOT_PRICED
+    assert "upgrade invoice 13 is Unpaid" in got.reason
 
 
 def test_a_setup_fee_inside_the_first_periods_line_is_taken_off():

@@ -15,6 +15,7 @@ from bridge.billing.transfer_case import CODES, TransferCase, checks, failing
 from bridge.billing.transfers import (
     Gap,
     difference,
+    emails_in,
     form_mistakes,
     nearly,
     normal,
@@ -165,6 +166,35 @@ def test_no_text_breaks_the_reading_or_the_comparison(one, other):
     found = difference(one, other)
 
     assert (found is None) == (normal(one) == normal(other))
+
+
+APOSTROPHES = [
+    "o'neil@example.com",
+    "o\u2019neil@example.com",
+    "O\u00b4Neil@example.com",
+]
+
+
+@pytest.mark.parametrize("email", APOSTROPHES)
+@pytest.mark.parametrize("sides", [(0, 1), (1, 0)], ids=["giver", "taker"])
+def test_an_apostrophe_of_an_email_is_read_also_as_telephones_type_it(email, sides):
+    mails = [(email, "bruno@example.com")[side] for side in sides]
+    form = ("de ", Gap("from_email"), ", el ", Gap("service_id"), ", a '",
+            Gap("to_email"), "'.")  # fmt: skip
+
+    asked = read(f"de {mails[0]}, el 12, a '{mails[1]}'.", {"es": form})
+
+    plain = ["o'neil@example.com", "bruno@example.com"]
+    assert asked is not None
+    found = [asked.from_email.casefold(), asked.to_email.casefold()]
+    assert found == [plain[side] for side in sides]
+
+
+def test_quotes_around_an_email_are_none_of_its_apostrophes():
+    assert emails_in("de 'o\u2019neil@example.com', a 'b@example.com'") == [
+        "o'neil@example.com",
+        "b@example.com",
+    ]
 
 
 def test_where_two_texts_part_is_pointed_at():

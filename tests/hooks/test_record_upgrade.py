@@ -42,6 +42,22 @@ def test_the_charge_of_a_paid_invoice_counts(kit: Kit) -> None:
 
     (row,) = recorded(kit)
     assert (row.charge, row.paid_on) == (Decimal("50.00"), kit.clock.today())
+    assert row.invoice_id == ordered.invoice.id
+
+
+def test_the_charge_of_an_invoice_that_was_refunded_since_counts_no_more(
+    kit: Kit,
+) -> None:
+    ordered = kit.world.upgrade(SERVICE, NEW)
+    assert ordered.invoice is not None
+    kit.world.pay_invoice(ordered.invoice.id)
+    kit.work()
+    kit.world.refund_invoice(ordered.invoice.id)
+    kit.work()
+    kit.world.decide = kit.outbox.ask
+    price = kit.world.upgrade(SERVICE, 25).price
+
+    assert price.due == Decimal("120.00")  # 220 - 100
 
 
 def test_a_charge_that_no_paid_invoice_shows_does_not_count(kit: Kit) -> None:

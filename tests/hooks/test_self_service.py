@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from conftest import Kit
 from conversing import STRANGER, number_of, write
@@ -58,10 +60,42 @@ def test_each_word_has_its_answer_in_the_clients_language(
     assert [(m["message"], m["language"]) for m in known.sent] == [(text, language)]
 
 
-def test_services_are_told_with_the_day_until_which_they_are_paid(known: Kit) -> None:
+PAID_UNTIL = [
+    ("es", "pago hasta el 01/05/2027"),
+    ("en", "paid until May 1, 2027"),
+    ("pt_BR", "pago até 01/05/2027"),
+]
+
+
+@pytest.mark.parametrize(("language", "words"), PAID_UNTIL)
+def test_the_last_paid_day_is_the_one_before_the_next_due_day(
+    known: Kit, language: str, words: str
+) -> None:
+    named = {"es": "spanish", "en": "english", "pt_BR": "portuguese-br"}
+    known.world.client(ANA).language = named[language]
+
     said = ask(known, "Ana", "mis servicios")
 
-    assert "• Plan 100 (radioana.com.ar): pago hasta el 02/05/2027" in said
+    assert known.world.service(1).nextduedate == date(2027, 5, 2)
+    assert f"• Plan 100 (radioana.com.ar): {words}\n" in said
+
+
+@pytest.mark.parametrize("cycle", ["Annually", "One Time", "Free Account"])
+def test_what_was_not_paid_for_a_time_is_told_without_a_day(
+    known: Kit, cycle: str
+) -> None:
+    service = known.world.service(1)
+    with known.world.muted():
+        service.billingcycle, service.regdate = cycle, service.nextduedate
+
+    said = ask(known, "Ana", "mis servicios")
+
+    assert "• Plan 100 (radioana.com.ar)\n" in said
+
+
+def test_services_are_told_and_counted(known: Kit) -> None:
+    said = ask(known, "Ana", "mis servicios")
+
     assert "• Radio & Streaming (radio.example.com)" in said
     assert "(2 en total)" in said
 

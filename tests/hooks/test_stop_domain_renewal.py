@@ -45,6 +45,22 @@ def test_a_domain_is_not_renewed_and_its_owner_told_until_when_it_stays(
     assert "radioana.com.ar" in kit.sent[0]["text"]
 
 
+@pytest.mark.parametrize("language", ["spanish", "english", "portuguese-br"])
+def test_one_without_an_expiry_date_is_told_without_a_day(
+    kit: Kit, language: str
+) -> None:
+    kit.world.domains[DOMAIN].expirydate = None
+    kit.world.client(1).language = language
+
+    done = stop(kit)
+
+    (told,) = kit.sent
+    assert done.state == "done"
+    assert told["message"] == "domain_not_renewed_undated"
+    assert "radioana.com.ar" in told["text"]
+    assert " - " not in told["text"]
+
+
 def test_one_that_is_not_renewed_already_is_left_alone(kit: Kit) -> None:
     kit.world.domains[DOMAIN].donotrenew = True
 

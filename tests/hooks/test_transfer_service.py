@@ -60,6 +60,18 @@ def test_a_dry_run_moves_nothing_and_tells_nobody_that_it_did(
     assert kit.sent == []
 
 
+@pytest.mark.parametrize("typed", ["o'neil", "o\u2019neil"])
+def test_an_email_with_an_apostrophe_passes(kit: Kit, typed: str) -> None:
+    kit.panel.install_addon(kit.secret)
+    kit.world.clients[GABRIELA].email = "o'neil@example.com"
+    text = request(kit)
+    for who, said in (("Ana", text), ("Gabriela", text.replace("o'neil", typed))):
+        write(kit, who, said)
+        kit.work()
+
+    assert kit.world.services[1].clientid == GABRIELA
+
+
 def test_what_the_panel_only_says_is_left_to_staff(kit: Kit) -> None:
     kit.bridge.bench.panel = Says(kit.bridge.bench.panel)  # type: ignore[assignment]
 

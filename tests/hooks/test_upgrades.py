@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -346,6 +347,145 @@ def test_a_hook_that_says_cancelled_ends_nothing(ordering: Ordering) -> None:
     assert upgrade(kit, ANNUAL).state == "invoiced"
 
 
+@pytest.mark.parametrize("over", ["cancel", "refund"])
+@pytest.mark.parametrize("hook", [True, False], ids=["told", "found-by-comparison"])
+def test_an_order_that_waits_for_staff_ends_when_its_invoice_is_over(
+    ordering: Ordering, over: str, hook: bool
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    suspended(kit.world)
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    before = upgrade(kit, ANNUAL).state
+    with nullcontext() if hook else kit.world.muted():
+        getattr(kit.world, f"{over}_invoice")(invoice_of(kit).id)
+    found = [] if hook else reconcile(kit.bridge.bench).differences
+    kit.work()
+
+    assert before == "staff"
+    assert upgrade(kit, ANNUAL).state == "ended"
+    assert [one.what for one in found] == ([] if hook else ["upgrade ended"])
+    assert reconcile(kit.bridge.bench).differences == []
+
+
+def test_an_order_whose_paid_invoice_stands_waits_for_staff_on(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    suspended(kit.world)
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    found = reconcile(kit.bridge.bench)
+
+    assert found.differences == []
+    assert upgrade(kit, ANNUAL).state == "staff"
+
+
+def test_a_draft_is_not_over(ordering: Ordering, kit: Kit) -> None:
+    kit.panel.faults.add("UpdateInvoice", "html_500", times=1)
+    kit = ordering(ANNUAL, PLAN_150)
+    kit.world.fire("InvoiceCancelled", {"invoiceid": invoice_of(kit).id}, "admin")
+    kit.work()
+    found = reconcile(kit.bridge.bench)
+
+    assert invoice_of(kit).status == "Draft"
+    assert found.differences == []
+    assert upgrade(kit, ANNUAL).state == "ordered"
+
+
+def test_the_plan_that_was_changed_before_the_refund_is_told(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    kit.world.break_module(ANNUAL, "ChangePackage", times=10)
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    for _ in range(20):
+        kit.advance(hours=6)
+    before = upgrade(kit, ANNUAL).state
+    kit.world.refund_invoice(invoice_of(kit).id)
+    kit.work()
+
+    assert (before, upgrade(kit, ANNUAL).state) == ("staff", "ended")
+    assert "the plan was changed before" in upgrade(kit, ANNUAL).reason
+
+
+def test_money_for_an_order_that_had_ended_goes_to_staff(ordering: Ordering) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    invoice = invoice_of(kit)
+    kit.world.cancel_invoice(invoice.id)
+    kit.work()
+    invoice.status = "Unpaid"
+    kit.world.pay_invoice(invoice.id)
+    kit.work()
+    kit.world.fire("InvoicePaid", {"invoiceid": invoice.id}, "client")
+    kit.work()
+
+    [told] = staff_lines(kit)
+    assert "was paid after the order had ended: nothing was applied" in told
+    assert kit.panel.count("UpdateClientProduct") == 0
+    assert upgrade(kit, ANNUAL).state == "ended"
+
+
+def test_money_for_an_order_that_waits_for_staff_goes_to_them(
+    ordering: Ordering, kit: Kit
+) -> None:
+    kit.panel.faults.add("UpdateInvoice", "html_500", times=1)
+    kit = ordering(ANNUAL, PLAN_150)
+    invoice_of(kit).items[0].amount = Decimal("5.00")
+    kit.advance(minutes=6)
+    invoice_of(kit).status = "Unpaid"  # staff published it
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+
+    assert "waits for staff, and invoice" in staff_lines(kit)[-1]
+    assert kit.panel.count("UpdateClientProduct") == 0
+
+
+def lowered(invoice: Invoice) -> None:
+    invoice.items[0].amount = Decimal("1.00")
+
+
+def discounted(invoice: Invoice) -> None:
+    invoice.items.append(replace(invoice.items[0], id=99, amount=Decimal("-49.00")))
+
+
+@pytest.mark.parametrize("edit", [lowered, discounted])
+def test_an_invoice_that_was_edited_before_payment_applies_nothing(
+    ordering: Ordering, edit: Callable[[Invoice], None]
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    edit(invoice_of(kit))
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+
+    assert kit.world.service(ANNUAL).pid == PLAN_100
+    assert upgrade(kit, ANNUAL).state == "staff"
+    assert "bills 1.00, not 50.00 as quoted" in staff_lines(kit)[0]
+
+
+def credited(invoice: Invoice) -> None:
+    invoice.credit = Decimal("30.00")
+
+
+def late(invoice: Invoice) -> None:
+    fee = replace(invoice.items[0], id=99, type="LateFee", amount=Decimal("5.00"))
+    invoice.items.append(fee)
+
+
+@pytest.mark.parametrize("edit", [credited, late])
+def test_credit_and_late_fees_are_no_other_price(
+    ordering: Ordering, edit: Callable[[Invoice], None]
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    edit(invoice_of(kit))
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+
+    assert kit.world.service(ANNUAL).pid == PLAN_150
+    assert upgrade(kit, ANNUAL).state == "done"
+
+
 def test_a_server_that_does_not_take_the_plan_is_told_again_then_staff_see_it(
     ordering: Ordering,
 ) -> None:
@@ -402,6 +542,26 @@ def test_an_upgrade_paid_a_month_ago_counts_as_paid(ordering: Ordering) -> None:
     price = kit.world.upgrade(ANNUAL, PLAN_220).price
 
     assert price.due == Decimal("70.00")  # 220 - (100 + 50)
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["refunded", "deleted"])
+def test_an_upgrade_that_was_given_back_counts_no_more(
+    ordering: Ordering, gone: bool
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    invoice = invoice_of(kit)
+    kit.world.pay_invoice(invoice.id)
+    kit.work()
+    kit.world.refund_invoice(invoice.id)
+    if gone:  # nobody can say that it was given back
+        del kit.world.invoices[invoice.id]
+        kit.world.belongs_no_more("invoice", invoice.id, invoice.userid)
+    kit.work()
+    kit.world.decide = kit.outbox.ask
+    price = kit.world.upgrade(ANNUAL, PLAN_220).price
+
+    assert price.due == Decimal("70.00" if gone else "120.00")
+    assert upgrade(kit, ANNUAL).state == "done"
 
 
 def test_a_dry_run_makes_no_invoice(ordering: Ordering) -> None:

@@ -111,7 +111,7 @@ LAYERS = [
         ),
         (*_MAP, "seam", "phones", "templates", "metrics"),
     ),
-    Layer("web", ("app", "server", "console", "console.*"), _PATH),
+    Layer("web", ("app", "server", "allowing", "console", "console.*"), _PATH),
     Layer("wiring", ("wiring",), _ALL),
     Layer("demo", ("demo", "demo.*")),
     Layer(
@@ -136,6 +136,8 @@ LIBRARIES = {
     "dateutil": ("billing.*", "demo.*"),
     "dotenv": ("environ",),
     "flask": ("intake", "callbacks", "app", "server", "wiring", "console", "console.*"),
+    "flask_login": ("console.*",),
+    "flask_wtf": ("console.*",),
     "jinja2": ("sandbox", "placeholders", "console", "console.*"),
     "marshmallow": (
         "hooks",
@@ -149,7 +151,7 @@ LIBRARIES = {
     ),
     "phonenumbers": ("whatsapp.phones", "filters", "mapschema"),
     "prometheus_client": ("metrics",),
-    "pyrate_limiter": ("wiring",),
+    "pyrate_limiter": ("wiring", "console.*"),
     "requests": ("transport",),
     "rich": ("commands.*",),
     "ruamel": ("yamlfile", "yamlpass"),
@@ -188,6 +190,7 @@ LIBRARIES = {
     "urllib3": ("transport", "dialing"),
     "waitress": ("server",),
     "werkzeug": ("app", "console.*", "demo.*"),
+    "wtforms": ("console.*",),
 }
 
 #: Outside the store these take `sa.Connection` for their types alone.

@@ -16,6 +16,7 @@ from bridge.store.tables import (
     events,
     jobs,
     messages,
+    upgrades,
 )
 
 
@@ -89,6 +90,24 @@ def list_events(
     if status:
         query = query.where(_in_state(status))
     return list(db.execute(query))
+
+
+#: What an ordered upgrade is in that is not over, and the others after them.
+_OPEN_ORDERS = ("ordered", "invoiced", "paid", "applying", "staff")
+
+
+def list_orders(db: sa.Connection, limit: int, skip: int = 0) -> list[Any]:
+    """Return ordered upgrades, the open ones first, of each kind the newest first."""
+    over = sa.case((upgrades.c.state.in_(_OPEN_ORDERS), 0), else_=1)
+    query = sa.select(upgrades).where(upgrades.c.native.is_(False))
+    newest = (over, upgrades.c.created_at.desc(), upgrades.c.id)
+    return list(db.execute(query.order_by(*newest).limit(limit).offset(skip)))
+
+
+def count_orders(db: sa.Connection) -> int:
+    """Count the ordered upgrades."""
+    query = sa.select(sa.func.count()).select_from(upgrades)
+    return int(db.execute(query.where(upgrades.c.native.is_(False))).scalar_one())
 
 
 def _in_state(status: str) -> sa.ColumnElement[bool]:

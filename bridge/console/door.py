@@ -49,6 +49,10 @@ class Sessions(SecureCookieSessionInterface):
     def __init__(self, parts: Console) -> None:
         self._parts = parts
 
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Send the cookie over https only where that is how the console is reached."""
+        return super().get_cookie_secure(app) or request.is_secure
+
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Read the cookie; None (a session that cannot be written) elsewhere."""
         if not request.path.startswith(f"{PLACE}/"):

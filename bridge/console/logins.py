@@ -119,7 +119,7 @@ def _remember(parts: Console, name: str, answer: Response) -> Response:
         f"{name}:{place}:{_seal(parts, name, place)}",
         max_age=_REMEMBERED,
         path=f"{PLACE}/login",
-        secure=parts.public_url.startswith("https:"),
+        secure=parts.public_url.startswith("https:") or request.is_secure,
         httponly=True,
         samesite="Lax",
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
+from time import monotonic
 from typing import Any, TypeVar
 
 import flask_login
@@ -19,6 +20,7 @@ from bridge.billing.model import Cycle
 from bridge.console import working
 from bridge.console.door import Turned
 from bridge.console.parts import Console, console
+from bridge.console.throttle import TooLate
 from bridge.console.words import Words
 from bridge.errors import Reason, RemoteError
 from bridge.hooks.invoice_upgrade import order_id
@@ -227,4 +229,22 @@ def _of_panel(parts: Console, work: Callable[[Any], T]) -> T:
     if circuit.open:
         reason = circuit.reason or "it failed lately"
         raise RemoteError(circuit.service, Reason.UNREACHABLE, reason, sent=False)
-    return parts.desk.ask(lambda: work(parts.quick_panel(_CALL)))
+    hurried = Hurried(parts.quick_panel, monotonic() + parts.desk.seconds)
+    return parts.desk.ask(lambda: work(hurried))
+
+
+@dataclass
+class Hurried:
+    """A panel that answers until *ends* (monotonic), however many calls that are.
+
+    Who gave up waiting has the work end soon after: the next call raises TooLate.
+    """
+
+    panel: Callable[[float], Any]
+    ends: float
+
+    def __getattr__(self, name: str) -> Any:
+        left = self.ends - monotonic()
+        if left <= 0:
+            raise TooLate
+        return getattr(self.panel(min(left, _CALL)), name)

@@ -276,11 +276,6 @@ SENTENCES: dict[str, tuple[str, str, str]] = {
     ),
     "other_plan": ("Elegir otro plan", "Choose another plan", "Escolher outro plano"),
     "refused": ("No se puede", "Refused", "Não é possível"),
-    "as_client_reads": (
-        "Así lo lee el cliente en su idioma; aquí, en el suyo.",
-        "The client reads it in his language; here it is in yours.",
-        "O cliente lê no idioma dele; aqui está no seu.",
-    ),
     "for_staff": ("Para el equipo", "For staff", "Para a equipe"),
     "changed": (
         "El cálculo cambió desde que lo vio, así que no se pidió nada. Este es "
@@ -290,11 +285,7 @@ SENTENCES: dict[str, tuple[str, str, str]] = {
         "de agora.",
     ),
     "orders": ("Pedidos", "Orders", "Pedidos"),
-    "no_orders": (
-        "Todavía no hay pedidos.",
-        "There are no orders yet.",
-        "Ainda não há pedidos.",
-    ),
+    "no_orders": ("No hay pedidos.", "No orders yet.", "Ainda não há pedidos."),
     "when": ("Cuándo", "When", "Quando"),
     "change": ("Cambio", "Change", "Mudança"),
     "state": ("Estado", "State", "Estado"),
@@ -341,15 +332,11 @@ SENTENCES: dict[str, tuple[str, str, str]] = {
     "is_next": ("falta", "to come", "falta"),
     "is_stopped": ("detenido", "stopped", "parado"),
     "client_pays": (
-        "El cliente la paga aquí",
-        "The client pays it here",
+        "El cliente paga aquí",
+        "The client pays here",
         "O cliente paga aqui",
     ),
-    "by_itself": (
-        "Esta página se actualiza sola.",
-        "This page refreshes by itself.",
-        "Esta página se atualiza sozinha.",
-    ),
+    "by_itself": ("Se actualiza sola.", "It refreshes by itself.", "Atualiza sozinha."),
     "status_active": ("Activo", "Active", "Ativo"),
     "status_pending": ("Pendiente", "Pending", "Pendente"),
     "status_suspended": ("Suspendido", "Suspended", "Suspenso"),

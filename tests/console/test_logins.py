@@ -120,6 +120,17 @@ def test_with_a_public_address_of_https_cookies_go_over_https_only(
     assert visitor.get("/login").status_code == 200
 
 
+def test_over_a_proxy_with_https_cookies_go_over_https_only(bridge_for, make_operator):
+    make_operator()
+    app = bridge_for(trusted_proxies=1).app()
+    forwarded = {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"}
+    visitor = Visitor(app, Origin="https://localhost", **forwarded)
+
+    answer = visitor.client.get("/console/login", headers=visitor.headers)
+
+    assert "; Secure;" in answer.headers["Set-Cookie"]
+
+
 def test_logging_out_ends_the_login_for_a_copy_of_the_cookie_too(ana, app):
     thief = Visitor(app)
     thief.client.set_cookie("bridge_console", ana.cookie().value, path="/console")

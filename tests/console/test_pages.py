@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from time import monotonic
 
 import pytest
 import sqlalchemy as sa
 
 from bridge.billing.model import Refusal
 from bridge.console import pages
-from bridge.console.throttle import Desk
+from bridge.console.throttle import Desk, TooLate
 from bridge.demo.panel_example import (
     MAILBOXES_PRO,
     PLAN_100,
@@ -615,12 +616,29 @@ def test_a_panel_that_takes_too_long_is_a_sentence(ana, app):
     console.quick_panel = lambda seconds: gate.wait(10) and panel(seconds)
 
     late = ana.get(QUOTE)
-    still = ana.get(QUOTE)
     gate.set()
 
     assert late.status_code == 504
     assert "El panel no respondió a tiempo." in late.text
-    assert still.status_code == 503
+
+
+def test_all_calls_of_a_page_together_have_the_time_of_the_page(app, kit):
+    asked: list[float] = []
+    panel = app.extensions["console"].quick_panel
+    hurried = pages.Hurried(
+        lambda left: asked.append(left) or panel(left), monotonic() + 5
+    )
+
+    hurried.service(1)
+    hurried.ends = monotonic() + 100
+    hurried.service(1)
+    hurried.ends = monotonic()
+    with pytest.raises(TooLate):
+        hurried.service(1)
+
+    assert len(asked) == 2
+    assert 4 < asked[0] <= 5
+    assert asked[1] == 8
 
 
 def test_a_panel_that_is_away_is_a_sentence(ana, kit):

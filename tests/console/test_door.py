@@ -197,6 +197,17 @@ def test_other_addresses_have_no_session(path, ana):
     assert "Content-Security-Policy" not in answer.headers
 
 
+def test_other_addresses_do_not_even_ask_for_the_key_of_the_cookies(app):
+    for path in ("/healthz", "/hooks/whmcs/hookpoints", "/console"):
+        app.test_client().get(path, headers={"Cookie": "bridge_console=x"})
+    before = app.secret_key
+
+    Visitor(app).get("/login")
+
+    assert before is None
+    assert app.secret_key is not None
+
+
 def test_what_is_not_there_is_said_in_a_page(ana):
     answer = ana.get("/nowhere")
 

@@ -9,4 +9,4 @@ LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-annotate --no-header setup.cfg --extra postgres
 lock:
 	$(LOCK) -o requirements.lock
-	$(LOCK) --extra dev -o requirements-dev.lock
+	$(LOCK) --extra dev --extra e2e -o requirements-dev.lock

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +13,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bridge import callbacks, intake
+from bridge.allowing import allowed
 from bridge.callbacks import Ear
+from bridge.console.blueprint import mount
+from bridge.console.parts import Console
 from bridge.errors import StoreUnavailable
 from bridge.intake import Door, problem
 from bridge.preparing import Bench
@@ -37,7 +39,7 @@ class Health:
 
 
 def create_app(
-    door: Door, ear: Ear, health: Health, *, trusted_proxies: int = 0
+    door: Door, ear: Ear, health: Health, console: Console, *, trusted_proxies: int = 0
 ) -> Flask:
     """Build the application around a bridge that is wired already."""
     app = Flask("bridge", static_folder=None)
@@ -51,6 +53,7 @@ def create_app(
     app.register_blueprint(intake.blueprint)
     app.register_blueprint(callbacks.blueprint)
     app.register_blueprint(blueprint)
+    mount(app, console)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Exception, _unforeseen)
     if trusted_proxies:
@@ -152,16 +155,3 @@ def refresh(bench: Bench) -> None:
         return
     for state, count in counts.items():
         gauges.waiting.labels(state).set(count)
-
-
-def allowed(address: str, networks: tuple[str, ...]) -> bool:
-    """Tell whether an address lies in one of the networks."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    # A socket of both families shows 127.0.0.1 as ::ffff:127.0.0.1.
-    found = getattr(found, "ipv4_mapped", None) or found
-    return any(
-        found in ipaddress.ip_network(network, strict=False) for network in networks
-    )

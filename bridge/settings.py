@@ -78,6 +78,7 @@ class Settings:
     decision_seconds: float = 2.0
     trusted_proxies: int = 0
     metrics_allow: tuple[str, ...] = ("127.0.0.1",)
+    console_allow: tuple[str, ...] = ("127.0.0.1", "::1")
     retention_days: int = 90
     whmcs_url: str = ""
     whmcs_identifier: Secret = field(default_factory=lambda: Secret(""))
@@ -184,7 +185,8 @@ def _read(reader: Reader, need: bool) -> Settings:
         workers=reader.number("BRIDGE_WORKERS", 32, 1, 512),
         decision_seconds=reader.seconds("BRIDGE_DECISION_SECONDS", 2.0),
         trusted_proxies=reader.number("BRIDGE_TRUSTED_PROXIES", 0, 0, 10),
-        metrics_allow=_networks(reader),
+        metrics_allow=_networks(reader, "BRIDGE_METRICS_ALLOW", "127.0.0.1"),
+        console_allow=_networks(reader, "BRIDGE_CONSOLE_ALLOW", "127.0.0.1,::1"),
         retention_days=reader.number("BRIDGE_RETENTION_DAYS", 90, 31, 3650),
         whmcs_url=reader.address(
             "WHMCS_URL", need, "the panel's base address, as https://panel.example"
@@ -256,14 +258,14 @@ def _listen(reader: Reader) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def _networks(reader: Reader) -> tuple[str, ...]:
-    text = reader.text("BRIDGE_METRICS_ALLOW", "127.0.0.1")
+def _networks(reader: Reader, name: str, default: str) -> tuple[str, ...]:
+    text = reader.text(name, default)
     words = tuple(text.replace(",", " ").split())
     for word in words:
         try:
             ipaddress.ip_network(word, strict=False)
         except ValueError:
-            reader.wrong("BRIDGE_METRICS_ALLOW", f'"{word}" is no address or network')
+            reader.wrong(name, f'"{word}" is no address or network')
     return words
 
 

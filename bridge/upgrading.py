@@ -6,13 +6,15 @@ publication, change) is jobs.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
-from bridge.billing.model import Client, Cycle, Service
+from bridge.billing.model import Client, Cycle, Product, Service
 from bridge.billing.upgrades import UpgradeQuote, quote
 from bridge.errors import StaleRow, TextError
 from bridge.gather import upgrade_case
@@ -76,6 +78,40 @@ def price(
     return Quoted(quote(case), service, client, case.new_product.name)
 
 
+@dataclass(frozen=True)
+class Offers:
+    """The plans that may be asked for, with their prices in the client's currency."""
+
+    service: Service
+    client: Client
+    plans: list[tuple[Product, dict[Cycle, Decimal]]]
+
+
+def offers(bench: Bench, service_id: int, *, panel: PanelReads | None = None) -> Offers:
+    """Return what a service may become: the map's `paths:`, or all that is sold.
+
+    Those of its own group come first, its own plan last. Whether it really may is
+    what `price` tells. Raises RemoteError as it does.
+    """
+    asked = panel or bench.panel
+    service = asked.service(service_id)
+    client = asked.client(service.client_id)
+    catalogue = asked.products()
+    group = {one.id: one.group_id for one in catalogue}.get(service.product_id)
+    wanted = bench.map.current.policies.upgrades.paths.get(service.product_id)
+    plans = []
+
+    def far(product: Product) -> tuple[bool, bool]:
+        return product.id == service.product_id, product.group_id != group
+
+    for product in sorted(catalogue, key=far):
+        prices = product.prices.get(client.currency, {})
+        sold = {c: prices[c] for c in Cycle if c.months is not None and c in prices}
+        if sold and (wanted is None or product.id in wanted):
+            plans.append((product, sold))
+    return Offers(service, client, plans)
+
+
 def sentence(bench: Bench, quoted: Quoted, language: str = "") -> str:
     """Return a refusal as the client would read it, in *language* or in his."""
     hookmap = bench.map.current
@@ -120,10 +156,13 @@ def order(bench: Bench, quoted: Quoted, who: str, seed: str) -> str | None:
         outbox.put(db, [job], now)
         return True
 
-    try:
-        return id if bench.store.write(put) else None
-    except StaleRow:  # another process ordered between the look and the writing
-        return None
+    # Another process may order between the look and the writing: then it may be
+    # this very order.
+    with suppress(StaleRow):
+        if bench.store.write(put):
+            return id
+    with bench.store.read() as db:
+        return id if book.order(db, id) is not None else None
 
 
 def end(store: Store, row: Any, who: str, reason: str, now: datetime) -> bool:

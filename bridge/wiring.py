@@ -63,6 +63,7 @@ class Bridge:
         """Build the Flask application."""
         from bridge.app import Health, create_app
         from bridge.callbacks import Ear
+        from bridge.console.parts import Console
         from bridge.decisions import Decider
         from bridge.intake import Door
 
@@ -86,7 +87,15 @@ class Bridge:
         )
         health = Health(self.bench, self.settings.metrics_allow)
         proxies = self.settings.trusted_proxies
-        return create_app(door, ear, health, trusted_proxies=proxies)
+        console = Console(
+            self.bench,
+            self.quick_panel,
+            self.worker.wake.set,
+            self.settings.console_allow,
+            proxies,
+            self.settings.public_url,
+        )
+        return create_app(door, ear, health, console, trusted_proxies=proxies)
 
     def schedule(self) -> Schedule:
         """Build the clock that ticks for the worker."""

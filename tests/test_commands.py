@@ -381,6 +381,31 @@ def test_doctor_asks_the_whatsapp_provider(token, status, shell, monkeypatch):
     assert ("error" in {one["level"] for one in about}) == (status == 1)
 
 
+@pytest.mark.parametrize(
+    ("allow", "public", "level", "said"),
+    [
+        ("127.0.0.0/8,::1", "", "ok", "1 operators, open to 127.0.0.0/8, ::1"),
+        ("192.0.2.0/24", "https://b.example", "ok", "open to 192.0.2.0/24"),
+        ("192.0.2.0/24", "", "warning", "passwords could be read"),
+    ],
+)
+def test_doctor_says_who_may_open_the_console(
+    allow, public, level, said, shell, monkeypatch
+):
+    none = of_json(shell("doctor", "--json"))
+    password = "correct horse battery\n"
+    shell("operators", "add", "ana", "--password-stdin", text=password)
+    monkeypatch.setenv("BRIDGE_CONSOLE_ALLOW", allow)
+    monkeypatch.setenv("BRIDGE_PUBLIC_URL", public)
+
+    found = of_json(shell("doctor", "--json"))
+
+    [before] = [one for one in none if one["about"] == "console"]
+    [after] = [one for one in found if one["about"] == "console"]
+    assert before["what"].startswith("off: no operators")
+    assert (after["level"], said in after["what"]) == (level, True)
+
+
 def test_doctor_finds_the_panels_own_automation(shell, kit):
     kit.world.config["AutoCancellationRequests"] = "on"
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from itertools import takewhile
 from pathlib import Path
@@ -114,6 +115,22 @@ def test_a_map_that_is_not_there_is_a_bad_configuration(tmp_path):
     assert "Traceback" not in result.stderr
 
 
+def console(address: str, password: str) -> str:
+    """Log in as the demo says, and return the page that comes then."""
+    browser = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor()
+    )
+    with browser.open(address) as answer:
+        page = answer.read().decode()
+    given = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page))
+    given |= {"name": "demo", "password": password}
+    origin = {"Origin": address.removesuffix("/console/")}
+    form = urllib.parse.urlencode(given).encode()
+    asked = urllib.request.Request(f"{address}login", form, origin)
+    with browser.open(asked) as answer:
+        return str(answer.read().decode())
+
+
 def test_without_once_it_stays_up_until_it_is_interrupted(tmp_path):
     environment = surroundings(TMPDIR=str(tmp_path))
     with subprocess.Popen(
@@ -124,9 +141,11 @@ def test_without_once_it_stays_up_until_it_is_interrupted(tmp_path):
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with direct.open(address) as answer:
             ready = json.load(answer)
+        inside = console(*re.findall(r"(\S+/console/) .*demo, (\S+)", "".join(said))[0])
         running.send_signal(signal.SIGINT)
         status = running.wait(30)
 
     assert ready == {"status": "ready", "warnings": []}
+    assert 'class="who">demo<' in inside
     assert status == 0
     assert list(tmp_path.iterdir()) == []

@@ -120,7 +120,7 @@ LAYERS = [
         ),
         (*_MAP, "seam", "phones", "templates", "metrics"),
     ),
-    Layer("web", ("app", "server", "console", "console.*"), _PATH),
+    Layer("web", ("app", "server", "allowing", "console", "console.*"), _PATH),
     Layer("wiring", ("wiring",), _ALL),
     Layer("demo", ("demo", "demo.*")),
     Layer(
@@ -145,6 +145,8 @@ LIBRARIES = {
     "dateutil": ("billing.*", "demo.*"),
     "dotenv": ("environ",),
     "flask": ("intake", "callbacks", "app", "server", "wiring", "console", "console.*"),
+    "flask_login": ("console.*",),
+    "flask_wtf": ("console.*",),
     "jinja2": ("sandbox", "placeholders", "console", "console.*"),
     "marshmallow": (
         "hooks",
@@ -158,7 +160,7 @@ LIBRARIES = {
     ),
     "phonenumbers": ("whatsapp.phones", "filters", "mapschema"),
     "prometheus_client": ("metrics",),
-    "pyrate_limiter": ("turns",),
+    "pyrate_limiter": ("turns", "console.*"),
     "requests": ("transport",),
     "rich": ("commands.*",),
     "ruamel": ("yamlfile", "yamlpass"),
@@ -201,6 +203,7 @@ LIBRARIES = {
     "urllib3": ("transport", "dialing"),
     "waitress": ("server",),
     "werkzeug": ("app", "console.*", "demo.*"),
+    "wtforms": ("console.*",),
 }
 
 #: Outside the store these take `sa.Connection` for their types alone.

@@ -72,6 +72,18 @@ def test_an_installed_package_has_everything_it_needs(installed, tmp_path):
     assert "generamos la factura" in tried.stdout
 
 
+def test_an_installed_package_has_the_pages_of_the_console(installed):
+    (there,) = installed.glob("lib/python*/site-packages/bridge/console")
+    ours = ROOT / "bridge" / "console"
+    wanted = {
+        path.relative_to(ours)
+        for path in (*ours.glob("templates/**/*.html"), *ours.glob("static/*"))
+    }
+
+    assert len(wanted) > 10
+    assert {path for path in wanted if not (there / path).is_file()} == set()
+
+
 def test_an_installed_package_can_bring_a_store_up(installed, tmp_path):
     done = run(installed, tmp_path, "db", "upgrade")
 

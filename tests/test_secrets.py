@@ -20,11 +20,13 @@ import sqlalchemy as sa
 
 from bridge import wiring
 from bridge.commands.events import describe
+from bridge.console.passwords import hashed
 from bridge.demo.faults import KINDS
 from bridge.demo.panel import Panel
 from bridge.events import catalogue
 from bridge.settings import Secret
-from bridge.store import tables
+from bridge.store import operators, reports, tables
+from tests.console.conftest import Visitor
 
 #: What every marked secret holds; each sign of it changes in some encoding.
 MARK = "Zq9+Mk/7?Wx"
@@ -364,6 +366,43 @@ def work_through(kit: Any) -> None:
     kit.advance(hours=8)
     kit.advance(days=1)
     assert kit.jobs()
+
+
+@pytest.mark.parametrize("failing", [False, True], ids=["panel well", "panel failing"])
+def test_the_console_keeps_and_shows_no_secret(failing, kit, surfaces):
+    """The operator's password is a mark, and so is what he types in wrong places."""
+    password, now = f"{MARK}-of-the-operator", kit.clock.now()
+    kit.bridge.store.write(lambda db: operators.add(db, "ana", hashed(password), now))
+    visitor = Visitor(kit.bridge.app())
+    wrong = [visitor.log_in("ana", f"{MARK}-wrong"), visitor.log_in(MARK, password)]
+    pages = [visitor.log_in("ana", password)]
+    form = visitor.fields("/quote?service=1&product=22")
+    if failing:
+        echo = f"Authentication Failed for {IDENTIFIER} {SECRET}"
+        kit.panel.faults.add("*", "error", None, seconds=60, message=echo)
+    pages += [visitor.get("/quote?service=1&product=22")]
+    pages += [visitor.post("/upgrades", form), visitor.get("/")]
+    kit.work()
+    pages += [visitor.get(f"/upgrades/{row.id}") for row in orders(kit)]
+
+    # What was typed as the name comes back in its field, to whoever typed it.
+    typed = "".join(page.text for page in wrong).replace(MARK, "")
+    everything = surfaces(
+        pages="".join(page.text + str(page.headers) for page in pages),
+        wrong=typed + str([answer.headers for answer in wrong]),
+    )
+
+    assert len(orders(kit)) == (0 if failing else 1)
+    assert found(everything) == []
+    key = kit.bridge.store.write(lambda db: operators.secret(db, now)).hex()
+    outside = ("log", "printed", "reports", "repr", "pages", "wrong")
+    assert found({name: everything[name] for name in outside}, key) == []
+
+
+def orders(kit: Any) -> list[Any]:
+    """Return the ordered upgrades."""
+    with kit.bridge.store.read() as db:
+        return reports.list_orders(db, native=False, limit=10)
 
 
 def test_an_error_nobody_foresaw_leaks_nothing(kit, surfaces):

@@ -46,6 +46,19 @@ def test_another_seed_is_refused_while_the_first_order_is_pending(kit, quoted):
     assert len(rows(kit, tables.jobs)) == 1
 
 
+def test_the_same_seed_at_once_is_one_order_for_all(kit, bridge_for, quoted):
+    bridges = [kit.bridge, bridge_for()]
+
+    def ask(number: int) -> str | None:
+        return upgrading.order(bridges[number % 2].bench, quoted, "ana", "seed")
+
+    with ThreadPoolExecutor(16) as pool:
+        found = set(pool.map(ask, range(32)))
+
+    assert [row.id for row in rows(kit, tables.upgrades)] == list(found)
+    assert len(rows(kit, tables.jobs)) == 1
+
+
 def test_many_at_once_make_one_order_with_one_job(kit, bridge_for, quoted):
     bridges = [kit.bridge, bridge_for()]
 

@@ -49,7 +49,8 @@ class QuoteLine:
     *source* is where it was read: `list price`, `invoice 12`, `charge`, ... *kind*
     is one of `price`, `paid`, `setup`, `discount`, `charge`, and for the recurring
     amount `recurring` (the map wants it), `free`, `uncovered` (no paid invoice
-    covers today). The days are those of the period paid, or of the payment.
+    covers today). The days are those of the period paid, or of the payment;
+    *quantity* is how many a price is for.
     """
 
     label: str
@@ -58,6 +59,7 @@ class QuoteLine:
     kind: str = ""
     first_day: date | None = None
     last_day: date | None = None
+    quantity: int | None = None
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,8 @@ def _not_priced(why: str) -> CannotPrice:
 def _allowed(case: UpgradeCase, price: Decimal, paid: Paid) -> UpgradeQuote:
     service, currency = case.service, case.currency
     label = f"{case.new_product.name}, {case.cycle.value}, {service.quantity} x"
-    lines = (QuoteLine(label, price, "list price", "price"), *paid.lines)
+    taken = QuoteLine(label, price, "list price", "price", quantity=service.quantity)
+    lines = (taken, *paid.lines)
     charge = _charge(case, sum((line.amount for line in lines), Decimal(0)))
     new_period = case.cycle is not service.cycle
     return UpgradeQuote(

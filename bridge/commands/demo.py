@@ -98,7 +98,8 @@ class Stage:
         if self.phone is not None:
             self.phone.stay(_show)
         command = "./run.sh" if Path("run.sh").exists() else "whmcs-bridge"
-        advise(self.play, self.hands.url, self._environment(), command)
+        password = self.hands.let_in("demo")
+        advise(self.play, self.hands.url, self._environment(), command, password)
         threading.Event().wait()
 
     def _environment(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 from bridge import wiring
 from bridge.commands.demophone import Telephone
 from bridge.commands.transfers import typed
+from bridge.console.passwords import hashed
 from bridge.demo.clock import Clock
 from bridge.demo.hooks import Outbox
 from bridge.demo.panel_wire import Answer
@@ -24,7 +26,7 @@ from bridge.reconcile import reconcile
 from bridge.schedule import Schedule
 from bridge.server import Server
 from bridge.settings import Settings
-from bridge.store import engines, inbox, outbox, reports
+from bridge.store import engines, inbox, operators, outbox, reports
 from bridge.store.outbox import NewJob
 from bridge.upkeep import index_phones
 from bridge.whatsapp import Provider
@@ -80,6 +82,14 @@ class BridgeHands:
     def _door(self) -> Door:
         [secret] = self.settings.signing_secrets
         return Door(self.url, secret.reveal(), self._clock)
+
+    def let_in(self, name: str) -> str:
+        """Make an operator of the console, and return his password."""
+        password, now = secrets.token_urlsafe(9), self._clock.now()
+        kept = hashed(password)
+        store = self._up.wired.store
+        store.write(lambda db: operators.add(db, name, kept, now))
+        return password
 
     def close(self) -> None:
         """End it as SIGTERM does: what is in flight finishes."""

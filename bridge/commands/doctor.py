@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -105,21 +106,39 @@ def _store(settings: Settings, say: Callable[[Finding], None]) -> None:
         say(Finding("warning", "store", "older schema: `whmcs-bridge db upgrade`"))
     else:
         say(Finding("ok", "store", f"schema {found}"))
-        _held(settings, say)
+        _inside(settings, say)
 
 
-def _held(settings: Settings, say: Callable[[Finding], None]) -> None:
-    from bridge.store import Store, limits
+def _inside(settings: Settings, say: Callable[[Finding], None]) -> None:
+    """Look at what the store says: what is held back, and who may log in."""
+    from bridge.store import Store, limits, operators
 
     store = Store(settings.database_url, readers=1)
     try:
         with store.read() as db:
             why = limits.held(db)
+            people = len(operators.everybody(db))
     finally:
         store.close()
     if why is not None:
         what = f"held back: {why}; `whmcs-bridge cancellations release`"
         say(Finding("warning", "terminations", what))
+    say(_console(settings, people))
+
+
+def _console(settings: Settings, people: int) -> Finding:
+    if not people:
+        return Finding("ok", "console", "off: no operators (`operators add NAME`)")
+    where = ", ".join(settings.console_allow)
+    local = all(
+        ip_network(one, strict=False).is_loopback for one in settings.console_allow
+    )
+    if local or settings.public_url.startswith("https:"):
+        return Finding("ok", "console", f"{people} operators, open to {where}")
+    what = (
+        f"open to {where}, but BRIDGE_PUBLIC_URL is not https: passwords could be read"
+    )
+    return Finding("warning", "console", what)
 
 
 def _panel(settings: Settings, say: Callable[[Finding], None]) -> bool:

@@ -48,6 +48,8 @@ _TRIES = (
      Words("un gancho a mano, urgente", "a hook by hand, urgent")),
     ("{command} trigger InvoiceCreated --set invoiceid=1",
      Words("y uno común", "and an ordinary one")),
+    ("{url}/console/",
+     Words("en un navegador: demo, {password}", "in a browser: demo, {password}")),
 )  # fmt: skip
 
 
@@ -135,15 +137,18 @@ def perform(play: Play, chapter: Chapter | None = None) -> bool:
     return not bad
 
 
-def advise(play: Play, url: str, environment: Path, command: str) -> None:
-    """Say what to try while everything stays up."""
+def advise(
+    play: Play, url: str, environment: Path, command: str, password: str
+) -> None:
+    """Say what to try while everything stays up; *password* is the console's."""
     play.show("")
     play.show(play.words(_STAYS).format(url=url))
     play.show("")
     play.show(f"  . {environment}")
     for text, why in _TRIES:
         line = text.format(url=url, command=command)
-        play.show(f"  {line:<62} # {play.words(why)}")
+        about = play.words(why).format(password=password)
+        play.show(f"  {line:<62} # {about}")
     play.show("")
     if not 8 <= play.clock.local().hour < 22:
         play.show(play.words(_QUIET))

@@ -101,6 +101,12 @@ def list_events(
     return list(db.execute(query))
 
 
+def count_orders(db: sa.Connection) -> int:
+    """Count the ordered upgrades."""
+    query = sa.select(sa.func.count()).select_from(upgrades)
+    return int(db.execute(query.where(upgrades.c.native.is_(False))).scalar_one())
+
+
 def _in_state(status: str) -> sa.ColumnElement[bool]:
     """Return whether an event, or a job of it, is in a state.
 
@@ -156,15 +162,26 @@ def list_cancellations(
 
 
 def list_orders(
-    db: sa.Connection, *, states: Sequence[str] = (), limit: int = 200
+    db: sa.Connection,
+    *,
+    states: Sequence[str] = (),
+    native: bool = True,
+    limit: int = 200,
+    skip: int = 0,
 ) -> list[Any]:
-    """Return plan changes: those that are not over first, the newest first."""
+    """Return plan changes: those that are not over first, the newest first.
+
+    *native* ones, which clients order in the panel itself, are among them.
+    """
     pending = upgrades.c.state.in_(PENDING_ORDERS)
     query = sa.select(upgrades)
     if states:
         query = query.where(upgrades.c.state.in_(states))
+    if not native:
+        query = query.where(upgrades.c.native.is_(False))
     order = (sa.case((pending, 0), else_=1), upgrades.c.created_at.desc())
-    return list(db.execute(query.order_by(*order, upgrades.c.id).limit(limit)))
+    query = query.order_by(*order, upgrades.c.id)
+    return list(db.execute(query.limit(limit).offset(skip)))
 
 
 def due_cancellations(db: sa.Connection, as_of: datetime) -> list[Any]:

@@ -207,6 +207,8 @@ def _message(db: sa.Connection, provider: str, one: Inbound, now: datetime) -> N
         "reply_to": one.reply_to,
         "number": one.number,
     }
+    if one.shared:
+        data["shared"] = one.shared
     digest = hashlib.sha256(repr(sorted(data.items())).encode()).hexdigest()
     sent_at = min(one.sent_at, now)
     body = Body("WhatsAppMessage", sent_at, data, {"actor": "client"})

@@ -37,6 +37,8 @@ class Forms:
         """
         if not self.provider.windowed:
             return message
+        if message.asks:  # he wrote just now
+            return replace(message, free=True)
         with self.store.read() as db:
             if talk.contact(db, message.to).window_open(self.now()):
                 return replace(message, free=True)
@@ -77,7 +79,7 @@ class Forms:
 
     def instead(self, message: Message, error: SendError) -> Message:
         """Return what may go in place of a refused message, or raise its error."""
-        if not self.provider.windowed:
+        if not self.provider.windowed or message.asks:
             raise error
         if error.kind is ErrorClass.AS_TEMPLATE and message.free:
             self.store.write(lambda db: talk.close_window(db, message.to))

@@ -16,7 +16,7 @@ from bridge.events import Event
 from bridge.forming import template_of
 from bridge.hooks import actions
 from bridge.hooks.context import Cancellation, Context, Order
-from bridge.hooks.records import Person, Reserved, Sent, root_of
+from bridge.hooks.records import SHARED_FOR, Person, Reserved, Sent, root_of, user_mark
 from bridge.hooks.send_alert import PASSWORDS
 from bridge.owners import TransferLedger, reserved
 from bridge.policies import Company
@@ -130,6 +130,14 @@ class StoreBook(TransferLedger):
         return self._store.write(
             lambda db: answers.reserve(db, number, kind, self._today, key, most)
         )
+
+    def number_of_user(self, user: str) -> str:
+        """Return the number that one with this identity shared lately, or ""."""
+        with self._store.read() as db:
+            found = book.marked(db, user_mark(user))
+        if found is None or self._now - found[0] > SHARED_FOR:
+            return ""
+        return str(found[1].get("number", ""))
 
     def stopped_alerts(self, number: str, client_id: int) -> str:
         """Return by which word, and when, a client stopped alerts; empty if not."""

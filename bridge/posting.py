@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -101,9 +102,20 @@ class StorePost:
                 raise
             return None
 
+    @property
+    def asks(self) -> bool:
+        """Whether somebody without a number can be asked to share it."""
+        return self._provider.asks
+
+    def ask_number(self, user: str, text: Rendered, *, key: str) -> str:
+        """Ask the one with this identity for his number. Raises SendError."""
+        return self._send(replace(self._message(user, text, key), asks=True), None)
+
     def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
         """Send it and return the state the provider confirmed. Raises SendError."""
-        message = self._message(to, text, key)
+        return self._send(self._message(to, text, key), client_id)
+
+    def _send(self, message: Message, client_id: int | None) -> str:
         self.handed = True
         try:
             receipt = self._deliver(message)

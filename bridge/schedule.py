@@ -22,6 +22,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from bridge import upkeep
 from bridge.errors import BridgeError, RemoteError
+from bridge.hooks.records import SHARED, SHARED_FOR
 from bridge.preparing import Bench
 from bridge.reconcile import reconcile, terminate_job
 from bridge.store import answers, book, handover, outbox, reports, talk, turns
@@ -180,6 +181,8 @@ class Schedule:
         self.bench.store.write(lambda db: handover.prune(db, before, now), 30.0)
         a_day_ago = now - timedelta(days=1)
         self.bench.store.write(lambda db: turns.prune(db, REFUSED, a_day_ago), 30.0)
+        shared = now - SHARED_FOR
+        self.bench.store.write(lambda db: turns.prune(db, SHARED, shared), 30.0)
         day = before.astimezone(self.bench.zone).date()
         self.bench.store.write(lambda db: answers.prune(db, day), 30.0)
         while not self._stopped.is_set():

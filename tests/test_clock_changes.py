@@ -22,7 +22,7 @@ from looking import cancellation, texts
 
 from bridge import wiring
 from bridge.demo.clock import Clock
-from bridge.hooks.context import quiet_until
+from bridge.hooks.quiet import quiet_until
 
 SANTIAGO, NEW_YORK = "America/Santiago", "America/New_York"
 MIDNIGHT_TO_EIGHT = (time(22), time(8))

@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge.billing.model import Client
 from bridge.errors import Reason, RemoteError, Skipped
-from bridge.hooks import Outcome, action, self_service, transfers
+from bridge.hooks import Outcome, action, hidden, self_service, transfers
 from bridge.hooks.context import Context
 from bridge.hooks.records import Person
 from bridge.whatsapp.phones import normalise
@@ -59,10 +59,13 @@ def answer_message(ctx: Context) -> Outcome:
         for name in ("from", "user", "text", "payload")
     )
     words, payload = folded(text), folded(payload)
+    shared = str(ctx.event.value("shared") or "") if ctx.event else ""
+    if shared and user and number in ("", shared):
+        return hidden.shared(ctx, user, shared)
     if not number and user:
-        number = ctx.post.number_of(user) or ""
+        number = ctx.post.number_of(user) or ctx.book.number_of_user(user)
     if not number:
-        return _withheld(ctx, user, text, words)
+        return hidden.wrote(ctx, user, text, words, words in STOP | START)
     clients = clients_of(ctx, number)
     if len(clients) == 1:
         ctx.client_id = clients[0].id
@@ -79,20 +82,6 @@ def answer_message(ctx: Context) -> Outcome:
     if words in CANCEL or payload in CANCEL:
         return _once_a_day(ctx, number, clients, "inbound_how_to_cancel", "cancel")
     return _other(ctx, number, clients)
-
-
-def _withheld(ctx: Context, user: str, text: str, words: str) -> Outcome:
-    """Leave staff a line where only they can do what somebody hidden wants."""
-    if transfers.withheld(ctx, text):
-        return {"from": "", "route": "transfer: the number is withheld"}
-    if words in STOP | START and ctx.may_answer(user or "?", "withheld"):
-        line = (
-            f'[bridge] Somebody whose number WhatsApp withholds wrote "{words}". '
-            f"Nobody is known by it: see event {ctx.event.id if ctx.event else '-'}."
-        )
-        ctx.later("log_activity", key=f"{ctx.key}/staff", text=line, raw=True)
-        return {"from": "", "route": "the number is withheld: staff were told"}
-    raise Skipped("the sender's number is withheld: there is nobody to answer")
 
 
 def folded(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -119,6 +119,10 @@ class Book(TransferBook, Protocol):
         """Reserve an answer to a number: so many of a kind a day, each for one job."""
         ...
 
+    def number_of_user(self, user: str) -> str:
+        """Return the number that one with this identity shared lately, or ""."""
+        ...
+
     def stopped_alerts(self, number: str, client_id: int) -> str:
         """Return by which word, and when, a client stopped alerts; empty if not."""
         ...
@@ -191,6 +195,15 @@ class Post(Protocol):
 
     def number_of(self, user: str) -> str | None:
         """Return the number behind an identity that hides it, if the provider tells."""
+        ...
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody without a number can be asked to share it."""
+        ...
+
+    def ask_number(self, user: str, text: Any, *, key: str) -> str:
+        """Ask the one with this identity for his number. Raises SendError."""
         ...
 
     def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
@@ -319,24 +332,3 @@ class Context:
     def staff(self, reason: str) -> Parked:
         """Return the error to raise when a person must decide."""
         return Parked(reason)
-
-
-def quiet_until(
-    now: datetime, zone: ZoneInfo, quiet_from: time | None, quiet_to: time | None
-) -> datetime | None:
-    """Return when quiet hours end if *now* lies in them, else None (aware)."""
-    if quiet_from is None or quiet_to is None or quiet_from == quiet_to:
-        return None
-    here = now.astimezone(zone)
-    clock = here.time()
-    if quiet_from < quiet_to:
-        if not quiet_from <= clock < quiet_to:
-            return None
-        day = here.date()
-    elif clock >= quiet_from:
-        day = date.fromordinal(here.date().toordinal() + 1)
-    elif clock < quiet_to:
-        day = here.date()
-    else:
-        return None
-    return datetime.combine(day, quiet_to, tzinfo=zone)

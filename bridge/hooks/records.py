@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from bridge.errors import Instead
@@ -19,6 +19,17 @@ AGAIN, FALLBACK = "/again:", "/fallback"
 def root_of(key: str) -> str:
     """Return the key of the job that sent a message first."""
     return key.removesuffix(FALLBACK).partition(AGAIN)[0]
+
+
+#: How long a number counts that somebody shared: his identity changes with it.
+SHARED_FOR = timedelta(days=30)
+#: Marks of numbers that were shared begin so.
+SHARED = "user:"
+
+
+def user_mark(user: str) -> str:
+    """Return the name of the mark that keeps the number behind an identity."""
+    return f"{SHARED}{user}"
 
 
 @dataclass(frozen=True)

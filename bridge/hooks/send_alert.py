@@ -11,7 +11,8 @@ from bridge.billing.model import Client
 from bridge.errors import ErrorClass, SendError, Skipped
 from bridge.hooks import Outcome, action
 from bridge.hooks.composing import compose
-from bridge.hooks.context import Context, quiet_until
+from bridge.hooks.context import Context
+from bridge.hooks.quiet import quiet_until
 from bridge.hooks.records import AGAIN
 from bridge.hooks.write_by_panel import WAYS, write_instead
 from bridge.whatsapp.phones import explain, normalise

@@ -271,20 +271,6 @@ def _unreadable(
     return _answer(ctx, sender, "unclear", said=said)
 
 
-def withheld(ctx: Context, text: str) -> bool:
-    """Leave staff a line where somebody without a number asks for a change of owner."""
-    if read(text, ctx.post.forms(REQUEST)) is None:
-        return False
-    ctx.later(
-        "log_activity",
-        key=f"{ctx.key}/staff",
-        text="[bridge] Somebody whose number WhatsApp withholds asked for a change of "
-        f"owner. It does not count: see event {ctx.event.id if ctx.event else '-'}.",
-        raw=True,
-    )
-    return True
-
-
 def _shared(ctx: Context, sender: Sender, asked: Asked) -> Outcome:
     """A number of several clients identifies nobody: staff look, once a day."""
     client = sender.giver or sender.taker

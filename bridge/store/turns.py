@@ -65,7 +65,7 @@ def forget(db: sa.Connection, name: str) -> None:
 
 
 def prune(db: sa.Connection, prefix: str, before: datetime) -> int:
-    """Drop refusals whose wait was over before then; return how many went."""
+    """Drop marks whose names begin so and are older; return how many went."""
     old = sa.delete(marks).where(
         marks.c.name.startswith(prefix, autoescape=True), marks.c.at < before
     )

@@ -53,7 +53,8 @@ class Message:
     in states where the provider allows it. *button* is a label and an address.
     *free* says that free text may be sent: the 24-hour window is open, or the
     provider knows none; else it goes as *template*. *other_form*: to the number in its
-    other form at once. *told_in* gives the same in another language.
+    other form at once. *told_in* gives the same in another language. *asks*: *to* is
+    the provider's own id of somebody without a number, who is asked to share it.
     """
 
     to: str
@@ -68,6 +69,7 @@ class Message:
     free: bool = True
     template: Template | None = None
     other_form: bool = False
+    asks: bool = False
     told_in: Callable[[str], Message] | None = field(default=None, compare=False)
 
     @property
@@ -151,7 +153,8 @@ class Inbound:
     *sender* is E.164, or None where the number is withheld; *user* is the other
     identity (business-scoped id, `@lid`), where there is one. *payload* is what
     was put into the button or row. *reply_to* is the id of the message answered.
-    *number* is ours. *what* is the provider's word for the kind.
+    *number* is ours. *what* is the provider's word for the kind. *shared* is his own
+    number in E.164, where he shared it as he was asked to.
     """
 
     id: str
@@ -164,6 +167,7 @@ class Inbound:
     reply_to: str = ""
     number: str = ""
     what: str = ""
+    shared: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -279,8 +283,9 @@ class Provider(Protocol):
 
     *number* names the one sending number, *per_second* is its rate. *windowed*:
     it has the 24-hour window and templates. *tags*: a message's tag comes back in
-    states, which settles whether an unsure send arrived. What has a body here is
-    right for a provider that has no such thing.
+    states, which settles whether an unsure send arrived. *asks*: it can ask somebody
+    to share his number. What has a body here is right for a provider that has no such
+    thing.
     """
 
     name: str
@@ -288,6 +293,7 @@ class Provider(Protocol):
     per_second: float
     windowed: bool = False
     tags: bool = False
+    asks: bool = False
 
     def send(self, message: Message) -> Receipt:
         """Hand one message over and return what the provider said.

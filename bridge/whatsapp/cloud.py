@@ -82,6 +82,7 @@ class CloudProvider(Provider):
     name = "cloud"
     windowed = True
     tags = True
+    asks = True
 
     def __init__(
         self, settings: CloudSettings, transport: Sends, now: Callable[[], datetime]
@@ -123,7 +124,9 @@ class CloudProvider(Provider):
 
     def _sent(self, message: Message, to: str) -> Receipt:
         url = f"{self._base}/{self.number}/messages"
-        body = self._body(message) | {"to": to}
+        # https://developers.facebook.com/docs/whatsapp/business-scoped-user-ids: who
+        # has no number to be written to is named as the recipient instead.
+        body = self._body(message) | {"recipient" if message.asks else "to": to}
         answer = self._line.post(Call.post(url, json=body, headers=self._auth))
         if not 200 <= answer.status < 300:
             raise self.refusal(answer, message.category)
@@ -133,7 +136,6 @@ class CloudProvider(Provider):
         head = {
             "messaging_product": "whatsapp",
             "recipient_type": "individual",
-            "to": message.to,
         }
         body: dict[str, Any] = head | self._content(message)
         if message.tag:
@@ -143,6 +145,10 @@ class CloudProvider(Provider):
         return body
 
     def _content(self, message: Message) -> dict[str, Any]:
+        if message.asks:
+            action = {"name": "request_contact_info"}
+            asked = {"type": action["name"], "body": {"text": message.text}}
+            return {"type": "interactive", "interactive": asked | {"action": action}}
         if message.free:
             shown = {"preview_url": False, "body": message.whole}
             return {"type": "text", "text": shown}

@@ -107,7 +107,23 @@ def _message(message: Any, number: str, now: datetime) -> Notice:
         text(message, "context", "id"),
         number,
         what,
+        _shared(message) if what == "contacts" else "",
     )
+
+
+def _shared(message: Any) -> str:
+    """Return the number that its sender shared of himself, as we had asked.
+
+    Any other card may be anybody's: only `contact_request` says that it is his own.
+    It stands on the message or on the card.
+    """
+    cards = list(each(message, "contacts"))
+    if len(cards) != 1:
+        return ""
+    if "contact_request" not in (text(message, "origin"), text(cards[0], "origin")):
+        return ""
+    numbers = {incoming(text(phone, "wa_id")) for phone in each(cards[0], "phones")}
+    return (numbers.pop() or "") if len(numbers) == 1 else ""
 
 
 def _content(message: Any, what: str) -> tuple[InboundKind, str, str]:

@@ -165,7 +165,7 @@ class Line:
 
     def check(self, message: Message, longest: int) -> None:
         """Refuse what no provider takes. Raises `SendError`."""
-        if normalise(message.to, "") != message.to:
+        if not message.asks and normalise(message.to, "") != message.to:
             raise SendError(self.name, ErrorClass.NEVER, "not a valid number")
         if not message.text.strip():
             raise self.fix("the text is empty")

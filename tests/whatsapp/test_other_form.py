@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.demo.whatsapp.cloud import CloudStub, error
+from bridge.demo.whatsapp.cloud import CloudStub
+from bridge.demo.whatsapp.cloud_wire import error
 from bridge.demo.whatsapp.server import StubServer
 from bridge.errors import ErrorClass, SendError
 from bridge.transport import Transport

@@ -16,26 +16,15 @@ from datetime import datetime
 from typing import Any
 
 from bridge.demo.whatsapp.cloud_templates import Templates, filled, wrong_value
+from bridge.demo.whatsapp.cloud_wire import bad, error, question_of
 from bridge.demo.whatsapp.stub import Ask, Hook, Malformed, Reply, Stub, Taken
 
 TOKEN, APP_SECRET, VERIFY_TOKEN = "demo-token", "demo-app-secret", "demo-verify-token"
 NUMBER_ID, WABA_ID = "106540352242922", "102290129340398"
 _HEAD = {
     "messaging_product", "recipient_type", "to", "type", "context",
-    "biz_opaque_callback_data", "text", "template",
+    "biz_opaque_callback_data", "text", "template", "interactive", "recipient",
 }  # fmt: skip
-
-
-def error(status: int, code: int, details: str = "", **more: Any) -> Reply:
-    """Return an error as the Graph API writes it."""
-    found = {
-        "message": f"(#{code}) {details or 'refused'}",
-        "type": "OAuthException",
-        "code": code,
-        "error_data": {"messaging_product": "whatsapp", "details": details},
-        "fbtrace_id": "Az8or2yhqkZfEZ",
-    }
-    return Reply.of(status, {"error": found | more})
 
 
 class CloudStub(Stub):
@@ -108,18 +97,20 @@ class CloudStub(Stub):
     def _message(self, ask: Ask) -> Reply:
         body = ask.json()
         if not isinstance(body, dict):
-            raise _bad("not application/json, or no object")
+            raise bad("not application/json, or no object")
         if unknown := set(body) - _HEAD:
-            raise _bad(f"unknown keys {sorted(unknown)}")
+            raise bad(f"unknown keys {sorted(unknown)}")
         if body.get("messaging_product") != "whatsapp":
-            raise _bad("messaging_product is not whatsapp")
+            raise bad("messaging_product is not whatsapp")
         if body.get("recipient_type", "individual") != "individual":
-            raise _bad("recipient_type is not individual")
+            raise bad("recipient_type is not individual")
         to, tag = body.get("to"), body.get("biz_opaque_callback_data", "")
+        if body.get("type") == "interactive":
+            return self._asked(body, str(tag))
         if not isinstance(to, str) or not re.fullmatch(r"\+?[1-9][0-9]{7,14}", to):
-            raise _bad("to is no number")
+            raise bad("to is no number")
         if not isinstance(tag, str) or len(tag) > 512:
-            raise _bad("biz_opaque_callback_data is longer than 512")
+            raise bad("biz_opaque_callback_data is longer than 512")
         content = self._content(body)
         status = {"message_status": "accepted"} if content.get("template") else {}
 
@@ -134,19 +125,32 @@ class CloudStub(Stub):
 
         return self.accept(make, shape)
 
+    def _asked(self, body: dict[str, Any], tag: str) -> Reply:
+        """Take the question for a number that is hidden; it goes to an identity."""
+        to, shown = question_of(body)
+
+        def make(id: str) -> Taken:
+            return Taken(f"wamid.HBgN{id}", to, tag=tag, text=shown)
+
+        def shape(one: Taken) -> Reply:
+            found = {"messaging_product": "whatsapp", "contacts": [{"user_id": to}]}
+            return Reply.of(200, found | {"messages": [{"id": one.id}]})
+
+        return self.accept(make, shape)
+
     def _content(self, body: dict[str, Any]) -> dict[str, Any]:
         kind = body.get("type", "text")
         if kind not in ("text", "template") or ({"text", "template"} - {kind}) & set(
             body
         ):
-            raise _bad("type does not fit the content")
+            raise bad("type does not fit the content")
         content = body.get(kind)
         if kind == "text":
             if not isinstance(content, dict) or set(content) - {"body", "preview_url"}:
-                raise _bad("text has unknown keys")
+                raise bad("text has unknown keys")
             written = content.get("body")
             if not isinstance(written, str) or not 1 <= len(written) <= 4096:
-                raise _bad("text.body is not 1 to 4096 characters")
+                raise bad("text.body is not 1 to 4096 characters")
             return {"text": written}
         return self._template(content)
 
@@ -154,10 +158,10 @@ class CloudStub(Stub):
         if not isinstance(content, dict) or set(content) - {
             "name", "language", "components",
         }:  # fmt: skip
-            raise _bad("template has unknown keys")
+            raise bad("template has unknown keys")
         language = content.get("language")
         if not isinstance(language, dict) or set(language) - {"code", "policy"}:
-            raise _bad("language has unknown keys")
+            raise bad("language has unknown keys")
         code = language.get("code")
         known = self.templates.approved(content.get("name"), code)
         if known is None:
@@ -184,7 +188,8 @@ class CloudStub(Stub):
     def tell(self, one: Taken, state: str, code: int = 0) -> None:
         """Queue a state; to a closed window every free text fails."""
         person = _wa_id(one.to)
-        closed = self.open is not None and person not in self.open
+        asks = "." in one.to
+        closed = self.open is not None and person not in self.open and not asks
         if closed and not one.template:
             if state != self.states[0]:
                 return
@@ -193,8 +198,11 @@ class CloudStub(Stub):
             "id": one.id,
             "status": state,
             "timestamp": self._stamp(),
-            "recipient_id": _wa_id(self.named(one.to)),
         }
+        if "." in one.to:
+            status["recipient_user_id"] = one.to
+        else:
+            status["recipient_id"] = _wa_id(self.named(one.to))
         if one.tag:
             status["biz_opaque_callback_data"] = one.tag
         if state == "failed":
@@ -207,6 +215,15 @@ class CloudStub(Stub):
     def write(self, sender: str, text: str, **more: Any) -> str:
         """A person writes; *hidden* leaves the number out. Return the id."""
         return self._inbound(sender, {"type": "text", "text": {"body": text}}, **more)
+
+    def share(
+        self, sender: str, number: str = "", origin: str = "contact_request"
+    ) -> str:
+        """A person without a number shares his own, or a card with another's."""
+        phone = {"phone": number or sender, "wa_id": _wa_id(number or sender)}
+        card = {"origin": origin, "phones": [phone], "name": {"first_name": "🙂"}}
+        content = {"type": "contacts", "contacts": [card]}
+        return self._inbound(sender, content, hidden=True)
 
     def press(self, sender: str, payload: str, label: str, reply_to: str) -> str:
         """A person presses a template's button."""
@@ -288,10 +305,6 @@ class CloudStub(Stub):
         return self.pending[-1]
 
 
-def _bad(why: str) -> Malformed:
-    return Malformed(error(400, 100, why), why)
-
-
 def _wa_id(number: str) -> str:
     """Return a number as WhatsApp knows it: Mexico still with its old 1."""
     digits = number.removeprefix("+")
@@ -304,18 +317,18 @@ def _parameters(components: Any) -> tuple[list[str], str | None]:
     body: list[str] = []
     button: str | None = None
     if not isinstance(components, list):
-        raise _bad("components is no list")
+        raise bad("components is no list")
     for part in components:
         kind = part.get("type") if isinstance(part, dict) else None
         given = part.get("parameters") if isinstance(part, dict) else None
         if not isinstance(given, list) or not given:
-            raise _bad("a component without parameters")
+            raise bad("a component without parameters")
         for one in given:
             keys = set(one) if isinstance(one, dict) else set()
             if keys != {"type", "text"} or one["type"] != "text":
-                raise _bad("a parameter is no text")
+                raise bad("a parameter is no text")
             if not isinstance(one["text"], str):
-                raise _bad("a value is no text")
+                raise bad("a value is no text")
         values = [one["text"] for one in given]
         if kind == "body" and set(part) == {"type", "parameters"}:
             body = values
@@ -326,8 +339,8 @@ def _parameters(components: Any) -> tuple[list[str], str | None]:
             "parameters",
         }:
             if (part["sub_type"], part["index"], len(values)) != ("url", "0", 1):
-                raise _bad("the button is not url, index 0, one value")
+                raise bad("the button is not url, index 0, one value")
             button = values[0]
         else:
-            raise _bad("an unknown component")
+            raise bad("an unknown component")
     return body, button

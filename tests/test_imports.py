@@ -52,6 +52,7 @@ LAYERS = [
             "filters",
             "messages",
             "placeholders",
+            "requestform",
             "sandbox",
             "templateform",
             "textfiles",

@@ -10,11 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bridge.billing.transfers import form_mistakes
 from bridge.errors import ConfigError, Problem
 from bridge.events import SECRET_NAME, catalogue
 from bridge.filters import WANTS
 from bridge.placeholders import Placeholder, split
+from bridge.requestform import form_problems
 from bridge.sandbox import SOURCE_LIMIT, meant
 from bridge.templateform import body_findings, button_findings, category_findings
 from bridge.variables import FIELDS
@@ -172,8 +172,6 @@ class _Reader:
         elif not body.strip():
             self._add(skipped + 1, 1, "the text is empty")
         parts = self._parts(body, skipped)
-        if self.name == REQUEST:
-            self._form(parts, skipped)
         text = Text(self.name, self.language, parts, category, label, url)
         self._template(text, 2 if header else 1, skipped)
         return text
@@ -251,22 +249,9 @@ class _Reader:
         for offset, what in mistakes:
             self._add(*where(offset), what)
         self._names(parts, where)
+        for offset, what in form_problems(parts) if self.name == REQUEST else ():
+            self._add(*where(offset), what)
         return tuple(parts)
-
-    def _form(self, parts: Parts, skipped: int) -> None:
-        """Hold a text that answers are read by against what it must name."""
-        gaps = [p for p in parts if isinstance(p, Placeholder)]
-        own = [gap.field for gap in gaps if gap.variable == "transfer"]
-        mistakes = list(form_mistakes(own))
-        for gap in gaps:
-            if gap.variable not in ("transfer", "company"):
-                mistakes.append(
-                    f"{gap.variable}.{gap.field} is not known when it is read"
-                )
-            if gap.variable == "transfer" and gap.filters:
-                mistakes.append(f"transfer.{gap.field}: no filter, it is read back")
-        for what in mistakes:
-            self._add(skipped + 1, 1, what)
 
     def _names(
         self, parts: list[str | Placeholder], where: Callable[[int], tuple[int, int]]

@@ -53,6 +53,7 @@ LAYERS = [
             "filters",
             "messages",
             "placeholders",
+            "requestform",
             "sandbox",
             "templateform",
             "textfiles",

@@ -34,6 +34,8 @@ ANSWERS = (
 #: Words of a form's beginning by which a text is known that does not fit it.
 _FIRST_WORDS = 3
 _SHOWN = 40
+#: What a gap is filled with has so many characters, roughly.
+_ROOM = 60
 #: Ways to take one text apart, at most; more is nobody's honest text.
 _WAYS = 64
 
@@ -43,8 +45,12 @@ _QUOTES = str.maketrans(
         **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033", '"'),
     }
 )
-#: Marks without width. Those that turn the reading direction round are not among
-#: them: a text with one may show something else than it says.
+#: What turns the reading direction round: a text with one may show something else
+#: than it says.
+_TURNING = frozenset(
+    "\u061c\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+#: Marks without width; none of those.
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u200e\u2060\ufeff"))
 #: An apostrophe may stand within the name (o'neil@...), where it is no quote.
 _EMAIL = re.compile(
@@ -90,6 +96,41 @@ def form_mistakes(names: Iterable[str]) -> Iterator[str]:
             yield f"transfer.{name} must stand in it once: the answers are read by it"
     for name in sorted(set(found) - set(GAPS)):
         yield f"transfer.{name} is not known yet when this text is written"
+
+
+def form_faults(form: Form) -> Iterator[tuple[int, int, str]]:
+    """Yield what keeps the texts of a form from being read back, with what to do.
+
+    Each with the part of the form that it lies in, and the place within that.
+    """
+    length = sum(len(part) for part in form if isinstance(part, str))
+    room = _ROOM * sum(1 for part in form if isinstance(part, Gap))
+    if (over := length + room - LONGEST) > 0:
+        what = f"a message over {LONGEST} characters is not read: shorten this by"
+        yield 0, 0, f"{what} {over} ({room} of them are for what fills it)"
+    flat = _flat(form)
+    if flat and isinstance(flat[0], Gap):
+        first = next(n for n, part in enumerate(form) if isinstance(part, Gap))
+        yield first, 0, "begin with words of your own: the text is known by them"
+    before, between = "", " "
+    for number, part in enumerate(form):
+        if isinstance(part, str):
+            between += part.translate(_INVISIBLE)
+            for place, character in enumerate(part):
+                if what := _unwanted(character):
+                    yield number, place, f"U+{ord(character):04X} {what}: take it out"
+            continue
+        if not between:
+            what = f"put words between transfer.{before} and transfer.{part.name}"
+            yield number, 0, f"{what}: where one ends cannot be told"
+        before, between = part.name, ""
+
+
+def _unwanted(character: str) -> str:
+    if character in _TURNING:
+        return "turns the reading direction round"
+    control = unicodedata.category(character) == "Cc" and not character.isspace()
+    return "is a control character" if control else ""
 
 
 def normal(text: str) -> str:
@@ -170,7 +211,8 @@ def _fixed(part: str | Gap) -> str:
 def _flat(form: Form) -> list[str | Gap]:
     """Return a form as a normal text is: its blanks single, none at its ends."""
     marked = "".join(
-        part if isinstance(part, str) else f"\x00{n}\x00" for n, part in enumerate(form)
+        part.replace("\x00", "") if isinstance(part, str) else f"\x00{n}\x00"
+        for n, part in enumerate(form)
     )
     pieces = re.split("\x00([0-9]+)\x00", normal(marked))
     flat: list[str | Gap] = []

@@ -269,6 +269,51 @@ def test_a_text_that_could_not_be_read_back_is_a_problem(
     assert any(what in one and "es/transfer_request.txt" in one for one in found)
 
 
+#: What is edited in the default text, and where it is told with what to do: line and
+#: column of the file, whose body is its fourth line.
+UNREADABLE = [
+    ("Cambio de titular de un servicio. ", "", "4:1: begin with words of your own"),
+    ("Cambio de titular de un servicio. ", "\u200b ", "4:3: begin with words"),
+    (", {{ transfer.service }}", "{{ transfer.service }}",
+     "4:159: put words between transfer.service_id and transfer.service:"),
+    (", {{ transfer.service }}", "\u200b{{ transfer.service }}", "4:160: put words"),
+    ("activo", "act\u202eivo", "4:188: U+202E turns the reading direction round"),
+    ("activo", "\u2067activo", "4:185: U+2067 turns"),
+    ("activo", "activo\nmuy\u200f", "5:4: U+200F turns"),
+    ("activo", "\x0099\x00activo", "4:185: U+0000 is a control character"),
+    ("activo", "activo" * 300, "a message over 2000 characters is not read: shorten"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "what"), UNREADABLE)
+def test_a_form_whose_texts_could_not_be_read_is_told_with_its_place(
+    config_with: Callable[..., Any], old: str, new: str, what: str
+) -> None:
+    config = config_with()
+    path = config / "messages/es/transfer_request.txt"
+    content = path.read_text("utf-8")
+    assert old in content
+    path.write_text(content.replace(old, new, 1), "utf-8")
+
+    found = [str(one) for one in check_map(config) if one.level == "error"]
+
+    assert len(found) == 1 + new.count("\x00") // 2
+    assert what in found[0].partition("es/transfer_request.txt:")[2]
+
+
+def test_what_parts_two_gaps_may_be_a_blank_or_what_the_map_knows(
+    config_with: Callable[..., Any],
+) -> None:
+    config = config_with()
+    for language in ("es", "en", "pt_BR"):
+        path = config / f"messages/{language}/transfer_request.txt"
+        text = "Pido: {{ transfer.from_email }} {{ transfer.service_id }}"
+        text += "{{ company.name }}{{ transfer.to_email }}"
+        path.write_text(text, "utf-8")
+
+    assert [one for one in check_map(config) if one.level == "error"] == []
+
+
 def test_a_text_that_is_worded_anew_is_read_by_its_new_words(
     kit: Kit,
     bridge_for: Callable[..., wiring.Bridge],

@@ -14,7 +14,7 @@ from bridge import __version__, logs, wiring
 from bridge import settings as environment
 from bridge.commands import running
 from bridge.errors import ErrorClass, RemoteError, SendError
-from bridge.store import outbox
+from bridge.store import claims
 from bridge.transport import Call, Transport
 from bridge.whatsapp import Message, Provider, Receipt, State
 
@@ -59,7 +59,7 @@ def main() -> None:
     bridge.lock = lock
     if settings.sqlite and "work" in parts:
         now = bridge.bench.now()
-        bridge.store.write(lambda db: outbox.release(db, now))
+        bridge.store.write(lambda db: claims.release(db, now))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

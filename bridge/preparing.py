@@ -29,7 +29,7 @@ from bridge.posting import StorePost
 from bridge.rowviews import cancellation_fields, upgrade_fields
 from bridge.sandbox import Expression, compile_when
 from bridge.sending import Before, Sending
-from bridge.store import Store, inbox, outbox, reports
+from bridge.store import Store, claims, inbox, reports
 from bridge.store.outbox import Finish, Job, NewJob
 from bridge.views import View, company_view
 from bridge.watching import Shared, WatchedPanel
@@ -197,11 +197,11 @@ class Bench:
             return
         now = self.now()
         with self.store.read() as db:
-            held = outbox.held_until(db, job)
+            held = claims.held_until(db, job)
         if held is not None and held - now > ACTING_LEASE / 2:
             return
         until = now + ACTING_LEASE
-        if not self.store.write(lambda db: outbox.extend(db, job, until)):
+        if not self.store.write(lambda db: claims.extend(db, job, until)):
             raise Skipped("the claim was lost: another worker goes on")
 
     def _given(
@@ -239,7 +239,7 @@ class Bench:
         """Return what earlier attempts of a job may have sent."""
 
         def note() -> None:
-            if not self.store.write(lambda db: outbox.note_repeat(db, job)):
+            if not self.store.write(lambda db: claims.note_repeat(db, job)):
                 raise Skipped("the claim was lost: another worker goes on")
 
         return Before(job.maybe_sent, job.deaths > 0, note)

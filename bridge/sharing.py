@@ -18,7 +18,7 @@ from bridge.hooks.context import Context
 from bridge.hooks.records import AGAIN, FALLBACK, root_of
 from bridge.preparing import ALERT_LEASE, Bench
 from bridge.retries import unmet
-from bridge.store import groups, outbox
+from bridge.store import claims, groups
 from bridge.store.outbox import Finish, Job
 
 #: Most alerts that become one message.
@@ -75,7 +75,7 @@ class Sharing:
         ):
             return []
         more = self.bench.store.write(
-            lambda db: outbox.claim_group(db, key, self.now, ALERT_LEASE, _MOST)
+            lambda db: claims.claim_group(db, key, self.now, ALERT_LEASE, _MOST)
         )
         self.members.extend(more)
         self.events.update(self.bench.events_of(more))

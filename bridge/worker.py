@@ -31,7 +31,7 @@ from bridge.outcomes import Outcome, keep_each
 from bridge.preparing import ACTING_LEASE, ALERT_LEASE, Bench
 from bridge.retries import each_alone, not_kept, result_of, unforeseen, unmet
 from bridge.sharing import Sharing
-from bridge.store import inbox, outbox, reports
+from bridge.store import claims, inbox, reports
 from bridge.store.outbox import Finish, Job
 
 log = structlog.get_logger("worker")
@@ -112,7 +112,7 @@ class Worker:
         def take(db: sa.Connection) -> Job | None:
             if self._behind(db, now):
                 raise StoreUnavailable("the clock is behind the store: set it right")
-            return outbox.claim_one(db, key, now, ACTING_LEASE)
+            return claims.claim_one(db, key, now, ACTING_LEASE)
 
         job = self.bench.store.write(take)
         if job is None:
@@ -147,7 +147,7 @@ class Worker:
         at, why = (held.at, str(held)) if held else (self.bench.now(), None)
         if jobs:
             log.info("put off", count=len(jobs), reason=why)
-            self.bench.store.write(lambda db: outbox.put_off(db, jobs, at, why), 10.0)
+            self.bench.store.write(lambda db: claims.put_off(db, jobs, at, why), 10.0)
 
     def _take(self, limit: int) -> tuple[list[Job], dict[str, Event]]:
         """Match new events and claim due jobs, in one transaction."""
@@ -160,8 +160,8 @@ class Worker:
             jobs = self._one_suspect(db, now, acts)
             if not jobs:
                 if acts:
-                    jobs = outbox.claim(db, now, ACTING_LEASE, acts=True, limit=1)
-                jobs += outbox.claim(db, now, ALERT_LEASE, acts=False, limit=limit)
+                    jobs = claims.claim(db, now, ACTING_LEASE, acts=True, limit=1)
+                jobs += claims.claim(db, now, ALERT_LEASE, acts=False, limit=limit)
             missing = {job.event_id for job in jobs if job.event_id} - set(events)
             return jobs, events | inbox.many(db, sorted(missing))
 
@@ -175,9 +175,9 @@ class Worker:
         """Take a job that may end the process, by itself, unless one is in flight."""
         if self._suspect:
             return []
-        found = outbox.claim_suspect(db, now, ALERT_LEASE, acts=False)
+        found = claims.claim_suspect(db, now, ALERT_LEASE, acts=False)
         if not found and acts:
-            found = outbox.claim_suspect(db, now, ACTING_LEASE, acts=True)
+            found = claims.claim_suspect(db, now, ACTING_LEASE, acts=True)
         return found
 
     def _behind(self, db: sa.Connection, now: datetime) -> bool:

@@ -17,7 +17,7 @@ from bridge.demo.panel_example import PLAN_100, PLAN_150
 from bridge.demo.whatsapp.cloud import NUMBER_ID, TOKEN, WABA_ID, CloudStub
 from bridge.demo.whatsapp.server import StubServer
 from bridge.errors import StoreUnavailable
-from bridge.store import outbox
+from bridge.store import claims
 from tests.conftest import CONFIG, MORNING
 from tests.shells import failing, of_json
 
@@ -132,7 +132,7 @@ def begun_elsewhere(kit, service_id):
     kit.work()
     key = f"cancellation:{service_id}:1/terminate"
     now, lease = kit.clock.now(), timedelta(minutes=15)
-    kit.bridge.store.write(lambda db: outbox.claim_one(db, key, now, lease))
+    kit.bridge.store.write(lambda db: claims.claim_one(db, key, now, lease))
 
 
 def test_nobody_is_said_to_finish_a_step_when_no_bridge_runs(shell, kit):

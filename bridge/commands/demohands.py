@@ -26,7 +26,7 @@ from bridge.reconcile import reconcile
 from bridge.schedule import Schedule
 from bridge.server import Server
 from bridge.settings import Settings
-from bridge.store import engines, inbox, operators, outbox, reports
+from bridge.store import claims, engines, inbox, operators, outbox, reports
 from bridge.store.outbox import NewJob
 from bridge.upkeep import index_phones
 from bridge.whatsapp import Provider
@@ -239,7 +239,7 @@ class Running:
         self.wired = wiring.build(settings, clock=clock.now, provider=provider)
         self.wired.lock = lock
         now = clock.now()
-        self.wired.store.write(lambda db: outbox.release(db, now))
+        self.wired.store.write(lambda db: claims.release(db, now))
         try:
             host, port = settings.listen_host, settings.listen_port
             self.server = Server(self.wired.app(), host, port)

@@ -19,7 +19,7 @@ from bridge import logs
 from bridge import settings as environment
 from bridge.commands.shared import show, table
 from bridge.settings import Settings, describe
-from bridge.store import engines, schema
+from bridge.store import claims, engines, schema
 
 log = structlog.get_logger("bridge")
 
@@ -45,7 +45,6 @@ def worker_command() -> None:
 def _run(command: str, *, receive: bool, work: bool) -> None:
     from bridge import wiring
     from bridge.commands.starting import usable
-    from bridge.store import outbox
 
     settings = usable(command, receive=receive, work=work)
     logs.configure(settings.log_level, for_good=True)
@@ -62,7 +61,7 @@ def _run(command: str, *, receive: bool, work: bool) -> None:
         )
     if settings.sqlite and work:
         now = bridge.bench.now()
-        bridge.store.write(lambda db: outbox.release(db, now))
+        bridge.store.write(lambda db: claims.release(db, now))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -15,7 +15,7 @@ from bridge.gather import request_for
 from bridge.hooks.schedule_cancellation import terminate_key
 from bridge.preparing import ACTING_LEASE
 from bridge.reconcile import terminate_job
-from bridge.store import book, limits, outbox
+from bridge.store import book, claims, limits, outbox
 
 #: A bridge that was not heard of for so long does not run.
 SILENCE = timedelta(seconds=30)
@@ -64,7 +64,7 @@ def run_now(bridge: Any, row: Any) -> None:
     today = now.astimezone(bridge.settings.zone).date()
 
     def due(db: sa.Connection) -> datetime | None:
-        busy = outbox.tried_until(db, key, now) if row.acted_at is not None else None
+        busy = claims.tried_until(db, key, now) if row.acted_at is not None else None
         if busy is not None:
             return busy
         book.note(db, now, who(), "run", row.key, ends=str(row.ends))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from bridge.store.dialect import among, insert, skip_locked
+from bridge.store.dialect import among, insert
 from bridge.store.tables import attempts, jobs
 
 #: Jobs in these states are finished.
@@ -81,51 +81,14 @@ class Finish:
     unsure: bool = False
 
 
-_JOB = tuple(jobs.c[name] for name in Job.__dataclass_fields__)
-#: Twice in a row nobody finished them: one of them may end the process.
-_suspect = sa.and_(jobs.c.state == "running", jobs.c.deaths > 0)
+#: The columns that make a `Job`, in its order.
+OF_A_JOB = tuple(jobs.c[name] for name in Job.__dataclass_fields__)
 
 
-def _due(acts: bool, *more: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    return (
-        sa.select(jobs.c.key)
-        .where(
-            jobs.c.acts == acts,
-            among(jobs.c.state, "waiting", "running"),
-            jobs.c.run_at <= sa.bindparam("now", type_=jobs.c.run_at.type),
-            *more,
-        )
-        .order_by(jobs.c.run_at, jobs.c.due_at)  # many may wait for one moment
-        .limit(sa.bindparam("most"))
-    )
-
-
-def _new(column: sa.Column[Any]) -> Any:
+def new_value(column: sa.Column[Any]) -> Any:
     return sa.bindparam(f"new_{column.name}", type_=column.type)
 
 
-# Built once: at hundreds of jobs a second, building them costs more than the database.
-_DUE = {
-    (acts, urgent): _due(acts, jobs.c.urgent == urgent, ~_suspect)
-    for acts in (True, False)
-    for urgent in (True, False)
-}
-_SUSPECT = {
-    acts: _due(acts, jobs.c.urgent.in_((True, False)), _suspect)
-    for acts in (True, False)
-}
-_TAKE = (
-    sa.update(jobs)
-    .where(jobs.c.key.in_(sa.bindparam("keys", expanding=True)))
-    .values(
-        state="running",
-        run_at=sa.bindparam("until", type_=jobs.c.run_at.type),
-        epoch=jobs.c.epoch + 1,
-        attempts=jobs.c.attempts + 1,
-        deaths=sa.case((jobs.c.state == "running", jobs.c.deaths + 1), else_=0),
-    )
-    .returning(*_JOB)
-)
 _CHANGED = (
     *("state", "reason", "outcome", "run_at", "finished_at", "attempts"),
     "unsure",
@@ -138,9 +101,9 @@ _FINISH = (
         jobs.c.state == "running",
     )
     .values(
-        {name: _new(jobs.c[name]) for name in _CHANGED}
+        {name: new_value(jobs.c[name]) for name in _CHANGED}
         | {
-            name: sa.func.coalesce(_new(jobs.c[name]), jobs.c[name])
+            name: sa.func.coalesce(new_value(jobs.c[name]), jobs.c[name])
             for name in ("client_id", "group_key")
         }
     )
@@ -196,102 +159,6 @@ def _row(job: NewJob, now: datetime) -> dict[str, Any]:
     }
 
 
-def claim(
-    db: sa.Connection, now: datetime, lease: timedelta, *, acts: bool, limit: int
-) -> list[Job]:
-    """Take the oldest due jobs for *lease*, urgent ones first.
-
-    Nobody else gets them meanwhile. A job whose lease ran out is taken again, but
-    not a second time: see `claim_suspect`.
-    """
-    taken = _claim(db, now, lease, acts, True, limit)
-    if len(taken) < limit:
-        taken += _claim(db, now, lease, acts, False, limit - len(taken))
-    return taken
-
-
-def _claim(
-    db: sa.Connection,
-    now: datetime,
-    lease: timedelta,
-    acts: bool,
-    urgent: bool,
-    limit: int,
-) -> list[Job]:
-    due = skip_locked(db, _DUE[acts, urgent])
-    keys = db.execute(due, {"now": now, "most": limit}).scalars().all()
-    return _take(db, keys, now + lease)
-
-
-def claim_suspect(
-    db: sa.Connection, now: datetime, lease: timedelta, *, acts: bool
-) -> list[Job]:
-    """Take one job that was in flight at two deaths of a process in a row.
-
-    Such jobs are run one at a time, so that the one to blame takes no others along.
-    """
-    due = skip_locked(db, _SUSPECT[acts])
-    keys = db.execute(due, {"now": now, "most": 1}).scalars().all()
-    return _take(db, keys, now + lease)
-
-
-def _take(db: sa.Connection, keys: Sequence[str], until: datetime) -> list[Job]:
-    if not keys:
-        return []
-    rows = db.execute(_TAKE, {"keys": keys, "until": until})
-    return sorted((Job(*row) for row in rows), key=lambda job: job.due_at)
-
-
-def claim_one(
-    db: sa.Connection, key: str, now: datetime, lease: timedelta
-) -> Job | None:
-    """Take one job by its key, due or not, unless somebody is at work on it.
-
-    One that acts and was tried is not taken before its time: the panel may still
-    be at work on the last call.
-    """
-    query = sa.select(jobs.c.key).where(
-        jobs.c.key == key,
-        sa.or_(
-            jobs.c.state == "waiting",
-            sa.and_(jobs.c.state == "running", jobs.c.run_at <= now),
-        ),
-        sa.or_(jobs.c.run_at <= now, jobs.c.acts.is_(False), jobs.c.attempts == 0),
-    )
-    found = db.execute(skip_locked(db, query)).scalars().all()
-    taken = _take(db, found, now + lease)
-    return taken[0] if taken else None
-
-
-def tried_until(db: sa.Connection, key: str, now: datetime) -> datetime | None:
-    """Return when a job that was tried is due again, None when it may run now."""
-    query = sa.select(jobs.c.run_at).where(
-        jobs.c.key == key,
-        jobs.c.run_at > now,
-        sa.or_(
-            jobs.c.state == "running",
-            sa.and_(jobs.c.state == "waiting", jobs.c.attempts > 0),
-        ),
-    )
-    return db.execute(query).scalar()
-
-
-def claim_group(
-    db: sa.Connection, group_key: str, now: datetime, lease: timedelta, limit: int
-) -> list[Job]:
-    """Take along the alerts of one rule to one client that wait and are due."""
-    query = sa.select(jobs.c.key).where(
-        among(jobs.c.state, "waiting"),
-        jobs.c.group_key == group_key,
-        jobs.c.together.is_(None),
-        jobs.c.unsure == 0,
-        jobs.c.run_at <= now,
-    )
-    query = query.order_by(jobs.c.due_at, jobs.c.key).limit(limit)
-    keys = db.execute(skip_locked(db, query)).scalars().all()
-    return _take(db, keys, now + lease)
-
-
 def finish(db: sa.Connection, job: Job, result: Finish, now: datetime) -> bool:
     """Record what a job came to; false when the claim is no longer ours."""
     return finish_each(db, [(job, result, now)])
@@ -345,38 +212,6 @@ def _attempt(job: Job, result: Finish, now: datetime) -> dict[str, Any]:
     }
 
 
-_PUT_OFF = (
-    sa.update(jobs)
-    .where(
-        jobs.c.key == sa.bindparam("my_key"),
-        jobs.c.epoch == sa.bindparam("my_epoch"),
-        jobs.c.state == "running",
-    )
-    .values(
-        state="waiting",
-        reason=sa.func.coalesce(_new(jobs.c.reason), jobs.c.reason),
-        run_at=_new(jobs.c.run_at),
-        attempts=jobs.c.attempts - 1,
-    )
-)
-
-
-def put_off(
-    db: sa.Connection, put_off: Sequence[Job], at: datetime, reason: str | None = None
-) -> None:
-    """Let claimed jobs that were not begun wait until *at*: it was none of their tries.
-
-    Those whose claim was lost stay as they are.
-    """
-    rows = [
-        {"my_key": job.key, "my_epoch": job.epoch, "new_reason": reason}
-        | {"new_run_at": at}
-        for job in put_off
-    ]
-    if rows:
-        db.execute(_PUT_OFF, rows)
-
-
 def wake(db: sa.Connection, reason: str, now: datetime) -> int:
     """Let jobs run now that wait for a reason which begins so; return how many.
 
@@ -393,35 +228,6 @@ def wake(db: sa.Connection, reason: str, now: datetime) -> int:
 def get(db: sa.Connection, key: str) -> Any:
     """Return a job's row, None if there is none of that key."""
     return db.execute(sa.select(jobs).where(jobs.c.key == key)).first()
-
-
-def held_until(db: sa.Connection, job: Job) -> datetime | None:
-    """Return when our claim's lease ends, None when the claim is lost."""
-    query = sa.select(jobs.c.run_at).where(
-        jobs.c.key == job.key, jobs.c.epoch == job.epoch, jobs.c.state == "running"
-    )
-    return db.execute(query).scalar()
-
-
-def note_repeat(db: sa.Connection, job: Job) -> bool:
-    """Note before a message goes once more; false when the claim is lost.
-
-    What is on disk already counts, however often the process ends.
-    """
-    mine = sa.and_(
-        jobs.c.key == job.key, jobs.c.epoch == job.epoch, jobs.c.state == "running"
-    )
-    change = sa.update(jobs).where(mine).values(unsure=job.maybe_sent + 1)
-    return bool(db.execute(change).rowcount == 1)
-
-
-def extend(db: sa.Connection, job: Job, until: datetime) -> bool:
-    """Lengthen a lease (before an acting call); false when the claim is lost."""
-    mine = sa.and_(
-        jobs.c.key == job.key, jobs.c.epoch == job.epoch, jobs.c.state == "running"
-    )
-    change = sa.update(jobs).where(mine).values(run_at=until)
-    return bool(db.execute(change).rowcount == 1)
 
 
 def move(db: sa.Connection, key: str, at: datetime) -> None:
@@ -458,17 +264,6 @@ def again(
     once = sa.case((jobs.c.unsure > 1, 1), else_=jobs.c.unsure)
     values |= {"finished_at": None, "unsure": once, "together": None}
     return int(db.execute(change.values(values)).rowcount)
-
-
-def release(db: sa.Connection, now: datetime) -> int:
-    """End the leases of alerts that a dead process held (the only one on SQLite).
-
-    Acting jobs keep theirs: the panel may still be at work on the call.
-    """
-    change = sa.update(jobs).where(
-        among(jobs.c.state, "running"), jobs.c.acts.is_(False), jobs.c.run_at > now
-    )
-    return int(db.execute(change.values(run_at=now)).rowcount)
 
 
 def state_of(db: sa.Connection, key: str) -> str | None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from bridge.store import Store, inbox, outbox, reports
+from bridge.store import Store, claims, inbox, outbox, reports
 from bridge.store.outbox import Finish
 
 from .conftest import NOW, delivery, new_job
@@ -62,7 +62,7 @@ def finished(store: Store, id: str, state: str, days: int) -> None:
     put(store, id, days=days)
     store.write(lambda db: outbox.put(db, [new_job(f"{id}/r", event_id=id)], NOW))
     lease = timedelta(minutes=1)
-    (job,) = store.write(lambda db: outbox.claim(db, NOW, lease, acts=False, limit=1))
+    (job,) = store.write(lambda db: claims.claim(db, NOW, lease, acts=False, limit=1))
     store.write(lambda db: outbox.finish(db, job, Finish(state), NOW))
     found = store.write(lambda db: inbox.unmatched(db, 10))
     seen = [(event.seq, "matched", None) for event in found]

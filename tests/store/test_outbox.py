@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bridge.store import Store, outbox
+from bridge.store import Store, claims, outbox
 from bridge.store.outbox import Finish, Job
 
 from .conftest import NOW, new_job
@@ -22,7 +22,7 @@ def put(store: Store, *jobs: Any) -> None:
 
 
 def claim(store: Store, at: Any = NOW, *, acts: bool = False, limit: int = 10) -> Any:
-    return store.write(lambda db: outbox.claim(db, at, LEASE, acts=acts, limit=limit))
+    return store.write(lambda db: claims.claim(db, at, LEASE, acts=acts, limit=limit))
 
 
 def finish(store: Store, job: Job, result: Finish, at: Any = NOW) -> bool:
@@ -100,7 +100,7 @@ def test_one_that_nobody_finished_twice_is_claimed_apart_and_alone(
     at = NOW + 2 * LEASE
 
     def suspect() -> list[Job]:
-        return store.write(lambda db: outbox.claim_suspect(db, at, LEASE, acts=False))
+        return store.write(lambda db: claims.claim_suspect(db, at, LEASE, acts=False))
 
     assert claim(store, at) == []
     assert [job.deaths for job in suspect() + suspect() + suspect()] == [2, 2]
@@ -112,8 +112,8 @@ def test_a_writer_who_lost_his_claim_is_refused(store: Store) -> None:
     (mine,) = claim(store, NOW + LEASE)
 
     assert not finish(store, late, Finish("done"))
-    assert not store.write(lambda db: outbox.extend(db, late, NOW + LEASE))
-    assert store.write(lambda db: outbox.extend(db, mine, NOW + 3 * LEASE))
+    assert not store.write(lambda db: claims.extend(db, late, NOW + LEASE))
+    assert store.write(lambda db: claims.extend(db, mine, NOW + 3 * LEASE))
     assert finish(store, mine, Finish("done"))
     assert state(store, "a") == "done"
 
@@ -151,7 +151,7 @@ def test_a_start_frees_the_alerts_of_a_dead_process_but_no_acting_job(
     put(store, new_job("alert"), new_job("act", acts=True))
     claim(store)
     claim(store, acts=True)
-    freed = store.write(lambda db: outbox.release(db, NOW))
+    freed = store.write(lambda db: claims.release(db, NOW))
 
     assert freed == 1
     assert len(claim(store)) == 1
@@ -162,8 +162,8 @@ def test_one_job_can_be_taken_by_its_key_unless_somebody_works_on_it(
     store: Store,
 ) -> None:
     put(store, new_job("a", run_at=NOW + timedelta(days=9)))
-    first = store.write(lambda db: outbox.claim_one(db, "a", NOW, LEASE))
-    second = store.write(lambda db: outbox.claim_one(db, "a", NOW, LEASE))
+    first = store.write(lambda db: claims.claim_one(db, "a", NOW, LEASE))
+    second = store.write(lambda db: claims.claim_one(db, "a", NOW, LEASE))
 
     assert first is not None
     assert second is None
@@ -171,7 +171,7 @@ def test_one_job_can_be_taken_by_its_key_unless_somebody_works_on_it(
 
 def test_withdrawing_takes_waiting_jobs_only(store: Store) -> None:
     put(store, new_job("waits"), new_job("runs"))
-    store.write(lambda db: outbox.claim_one(db, "runs", NOW, LEASE))
+    store.write(lambda db: claims.claim_one(db, "runs", NOW, LEASE))
     count = store.write(lambda db: outbox.withdraw(db, ["waits", "runs"], "w", NOW))
 
     assert count == 1

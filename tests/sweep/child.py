@@ -21,7 +21,7 @@ from typing import Any
 from bridge import logs, wiring
 from bridge.events import Body, Subject
 from bridge.settings import Secret, Settings
-from bridge.store import inbox, outbox
+from bridge.store import claims, inbox
 
 
 def say(**what: Any) -> None:
@@ -77,7 +77,7 @@ def build(told: dict[str, Any], counter: Counter) -> wiring.Bridge:
         watch=counter.watch,
     )
     if settings.sqlite:
-        bridge.store.write(lambda db: outbox.release(db, counter.now))
+        bridge.store.write(lambda db: claims.release(db, counter.now))
     return bridge
 
 

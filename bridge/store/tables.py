@@ -2,108 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from typing import Any
-
 import sqlalchemy as sa
 
+from bridge.store.columns import BIG, Amount, Day, Document, Instant
+
 metadata = sa.MetaData()
-
-
-class Instant(sa.types.TypeDecorator[datetime]):
-    """An aware datetime, kept as whole microseconds since 1970 in UTC.
-
-    One integer sorts and compares alike on both databases.
-    """
-
-    impl = sa.BigInteger
-    cache_ok = True
-    _epoch = datetime(1970, 1, 1, tzinfo=UTC)
-
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
-        """Refuse a naive datetime: nobody knows which instant it is."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive datetime cannot be stored")
-        delta = value - self._epoch
-        return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-
-    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
-        """Return it aware, in UTC."""
-        if value is None:
-            return None
-        return datetime.fromtimestamp(value // 1_000_000, UTC).replace(
-            microsecond=value % 1_000_000
-        )
-
-
-class Amount(sa.types.TypeDecorator[Decimal]):
-    """Money as decimal text: no database rounds it."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Decimal | None, dialect: Any) -> str | None:
-        """Write it plainly, without an exponent."""
-        return None if value is None else format(value, "f")
-
-    def process_result_value(self, value: str | None, dialect: Any) -> Decimal | None:
-        """Read it back exactly."""
-        return None if value is None else Decimal(value)
-
-
-class Day(sa.types.TypeDecorator[date]):
-    """A calendar day of the panel, as ISO text."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def process_bind_param(self, value: date | None, dialect: Any) -> str | None:
-        """Write it as YYYY-MM-DD."""
-        return None if value is None else value.isoformat()
-
-    def process_result_value(self, value: str | None, dialect: Any) -> date | None:
-        """Read it back."""
-        return None if value is None else date.fromisoformat(value)
-
-
-class Document(sa.types.TypeDecorator[Any]):
-    """JSON as compact text, the same on both databases."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
-        """Write it compactly; days, instants and money become text."""
-        return None if value is None else _encode(value)
-
-    def process_result_value(self, value: str | None, dialect: Any) -> Any:
-        """Read it back."""
-        return None if value is None else json.loads(value)
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} cannot be stored")
-
-
-_encode = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), default=_plain
-).encode
-
-_BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 #: One accepted delivery. *state*: new (not matched yet), matched, no rule.
 events = sa.Table(
     "events",
     metadata,
-    sa.Column("seq", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("seq", BIG, primary_key=True, autoincrement=True),
     sa.Column("id", sa.Text, nullable=False, unique=True),
     sa.Column("panel", sa.Text, nullable=False),
     sa.Column("hookpoint", sa.Text, nullable=False),
@@ -187,7 +96,7 @@ sa.Index(
 attempts = sa.Table(
     "attempts",
     metadata,
-    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("id", BIG, primary_key=True, autoincrement=True),
     sa.Column("job_key", sa.Text, nullable=False, index=True),
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("at", Instant, nullable=False),
@@ -242,7 +151,7 @@ sa.Index(
 receipts = sa.Table(
     "receipts",
     metadata,
-    sa.Column("seq", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("seq", BIG, primary_key=True, autoincrement=True),
     sa.Column("provider", sa.Text, nullable=False),
     sa.Column("provider_id", sa.Text, nullable=False),
     sa.Column("tag", sa.Text, nullable=False),
@@ -315,7 +224,7 @@ templates = sa.Table(
 cancellations = sa.Table(
     "cancellations",
     metadata,
-    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("id", BIG, primary_key=True, autoincrement=True),
     sa.Column("key", sa.Text, nullable=False, unique=True),
     sa.Column("service_id", sa.BigInteger, nullable=False, index=True),
     sa.Column("client_id", sa.BigInteger, nullable=False),
@@ -391,7 +300,7 @@ sa.Index(
 transfers = sa.Table(
     "transfers",
     metadata,
-    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("id", BIG, primary_key=True, autoincrement=True),
     sa.Column("key", sa.Text, nullable=False, unique=True),
     sa.Column("service_id", sa.BigInteger, nullable=False, index=True),
     sa.Column("from_client_id", sa.BigInteger, nullable=False),
@@ -444,7 +353,7 @@ domains = sa.Table(
 audit = sa.Table(
     "audit",
     metadata,
-    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("id", BIG, primary_key=True, autoincrement=True),
     sa.Column("at", Instant, nullable=False),
     sa.Column("who", sa.Text, nullable=False),
     sa.Column("what", sa.Text, nullable=False),

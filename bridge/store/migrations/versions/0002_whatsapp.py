@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from bridge.store import tables
+from bridge.store import columns
 
 revision = "0002"
 down_revision = "0001"
@@ -14,7 +14,7 @@ down_revision = "0001"
 def upgrade() -> None:
     """Create the tables, and give messages their form and error."""
     op.add_column(
-        "cancellations", sa.Column("missing_at", tables.Instant(), nullable=True)
+        "cancellations", sa.Column("missing_at", columns.Instant(), nullable=True)
     )
     op.add_column("messages", sa.Column("form", sa.Text(), nullable=True))
     op.add_column("messages", sa.Column("error", sa.Text(), nullable=True))
@@ -30,8 +30,8 @@ def upgrade() -> None:
         sa.Column("provider_id", sa.Text(), nullable=False),
         sa.Column("tag", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("at", tables.Instant(), nullable=False),
-        sa.Column("received_at", tables.Instant(), nullable=False),
+        sa.Column("at", columns.Instant(), nullable=False),
+        sa.Column("received_at", columns.Instant(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
@@ -44,20 +44,20 @@ def upgrade() -> None:
     op.create_table(
         "contacts",
         sa.Column("number", sa.Text(), nullable=False),
-        sa.Column("wrote_at", tables.Instant(), nullable=True),
-        sa.Column("opted_out_at", tables.Instant(), nullable=True),
+        sa.Column("wrote_at", columns.Instant(), nullable=True),
+        sa.Column("opted_out_at", columns.Instant(), nullable=True),
         sa.Column("opted_out_by", sa.Text(), nullable=True),
-        sa.Column("opted_at", tables.Instant(), nullable=True),
-        sa.Column("no_marketing_at", tables.Instant(), nullable=True),
-        sa.Column("answered_on", tables.Day(), nullable=True),
-        sa.Column("unreachable_at", tables.Instant(), nullable=True),
+        sa.Column("opted_at", columns.Instant(), nullable=True),
+        sa.Column("no_marketing_at", columns.Instant(), nullable=True),
+        sa.Column("answered_on", columns.Day(), nullable=True),
+        sa.Column("unreachable_at", columns.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("number"),
     )
     op.create_table(
         "phones",
         sa.Column("client_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
-        sa.Column("seen_at", tables.Instant(), nullable=False),
+        sa.Column("seen_at", columns.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("client_id"),
     )
     op.create_index(op.f("ix_phones_number"), "phones", ["number"])
@@ -72,6 +72,6 @@ def upgrade() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("label", sa.Text(), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
-        sa.Column("changed_at", tables.Instant(), nullable=False),
+        sa.Column("changed_at", columns.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("name", "language"),
     )

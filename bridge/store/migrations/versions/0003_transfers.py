@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from bridge.store import tables
+from bridge.store import columns
 
 revision = "0003"
 down_revision = "0002"
@@ -32,15 +32,15 @@ def upgrade() -> None:
         sa.Column("to_client_id", sa.BigInteger(), nullable=False),
         *(sa.Column(name, sa.Text(), nullable=False) for name in text),
         *(sa.Column(name, sa.Text()) for name in (*maybe, "to_message")),
-        *(sa.Column(name, tables.Instant()) for name in instants),
-        sa.Column("expires_at", tables.Instant(), nullable=False),
+        *(sa.Column(name, columns.Instant()) for name in instants),
+        sa.Column("expires_at", columns.Instant(), nullable=False),
         sa.Column("approved_by", sa.Text()),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text()),
-        sa.Column("checks", tables.Document()),
-        sa.Column("moved", tables.Document()),
-        sa.Column("created_at", tables.Instant(), nullable=False),
-        sa.Column("changed_at", tables.Instant(), nullable=False),
+        sa.Column("checks", columns.Document()),
+        sa.Column("moved", columns.Document()),
+        sa.Column("created_at", columns.Instant(), nullable=False),
+        sa.Column("changed_at", columns.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("key"),
         sqlite_autoincrement=True,

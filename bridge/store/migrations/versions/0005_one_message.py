@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from bridge.store import tables
+from bridge.store import columns
 
 revision = "0005"
 down_revision = "0004"
@@ -39,7 +39,7 @@ def upgrade() -> None:
         "answers",
         sa.Column("number", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("day", tables.Day(), nullable=False),
+        sa.Column("day", columns.Day(), nullable=False),
         sa.Column("place", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("job_key", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("number", "kind", "day", "place"),

@@ -327,6 +327,27 @@ def test_before_all_telephones_were_read_staff_look(passing: Kit) -> None:
     assert owner(passing) == ANA
 
 
+def test_an_open_invoice_of_an_earlier_owner_is_one_of_the_service(
+    passing: Kit,
+) -> None:
+    agree(passing)
+    assert owner(passing) == GABRIELA
+    invoice = next(
+        one
+        for one in passing.world.invoices_of(ANA)
+        if any(line.relid == 1 for line in one.items)
+    )
+    with passing.world.muted():
+        invoice.status = "Unpaid"
+    text = request(passing, giver="Gabriela", taker="Bruno")
+    for who in ("Gabriela", "Bruno"):
+        write(passing, who, text)
+        passing.work()
+
+    assert states(passing)[-1] == ("refused", "invoice_open")
+    assert owner(passing) == GABRIELA
+
+
 # --- What fails for good ---
 
 

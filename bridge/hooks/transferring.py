@@ -98,11 +98,14 @@ def case_of(ctx: Context, row: Transfer) -> TransferCase:
     taker = ctx.panel.client(row.to_client_id)
     service = service_or_none(ctx, row.service_id)
     asked = ctx.book.live_cancellation(row.service_id) is not None
+    earlier = ctx.book.earlier_owners(row.service_id)
     return TransferCase(
         giver=giver,
         taker=taker,
         service=service,
-        invoices=tuple(invoices_of(ctx.panel, service)) if service else (),
+        invoices=tuple(invoices_of(ctx.panel, service, earlier_owners=earlier))
+        if service
+        else (),
         cancellation=asked or request_for(ctx.panel, row.service_id) is not None,
         upgrade=ctx.book.pending_order(row.service_id) is not None,
         numbers=(row.from_number or "", row.to_number or ""),

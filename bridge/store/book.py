@@ -35,6 +35,17 @@ _TABLES: dict[str, tuple[sa.Table, str]] = {
     "transfers": (transfers, "key"),
     "phones": (phones, "client_id"),
 }
+# Built once: a panel waits for what these are asked for.
+_OF_A_SERVICE = upgrades.c.service_id == sa.bindparam("service_id")
+_PENDING_ORDER = sa.select(upgrades).where(
+    _OF_A_SERVICE,
+    among(upgrades.c.state, "ordered", "invoiced", "paid", "applying", "staff"),
+)
+_PAID_CHARGES = sa.select(upgrades).where(
+    _OF_A_SERVICE,
+    upgrades.c.paid_on.is_not(None),
+    among(upgrades.c.state, "done", "applying", "paid"),
+)
 _STAMPED = ("cancellations", "upgrades", "transfers")
 _UNPAID = ("ordered", "invoiced")
 _GOING_ON = (
@@ -169,11 +180,7 @@ def orders_by_invoice(db: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
 
 def pending_order(db: sa.Connection, service_id: int) -> Any:
     """Return the upgrade of a service that is not over, or None."""
-    query = sa.select(upgrades).where(
-        upgrades.c.service_id == service_id,
-        among(upgrades.c.state, "ordered", "invoiced", "paid", "applying", "staff"),
-    )
-    return db.execute(query).first()
+    return db.execute(_PENDING_ORDER, {"service_id": service_id}).first()
 
 
 def open_orders(db: sa.Connection) -> Sequence[Any]:
@@ -187,12 +194,7 @@ def open_orders(db: sa.Connection) -> Sequence[Any]:
 
 def paid_charges(db: sa.Connection, service_id: int) -> Sequence[Any]:
     """Return the upgrades of a service whose charge was paid."""
-    query = sa.select(upgrades).where(
-        upgrades.c.service_id == service_id,
-        upgrades.c.paid_on.is_not(None),
-        upgrades.c.state.in_(("done", "applying", "paid")),
-    )
-    return db.execute(query).all()
+    return db.execute(_PAID_CHARGES, {"service_id": service_id}).all()
 
 
 def last_price(db: sa.Connection, service_id: int, since: datetime) -> Any:

@@ -19,6 +19,17 @@ KEPT = timedelta(days=2 * 366)
 KEPT_DONE = timedelta(days=4 * 366)
 
 
+# Built once: a panel waits for what it is asked for.
+_EARLIER = (
+    sa.select(transfers.c.from_client_id)
+    .where(
+        transfers.c.service_id == sa.bindparam("service_id"),
+        among(transfers.c.state, "done"),
+    )
+    .order_by(transfers.c.id.desc())
+)
+
+
 def transfer(db: sa.Connection, key: str) -> Any:
     """Return a change of owner by its key, or None."""
     return db.execute(sa.select(transfers).where(transfers.c.key == key)).first()
@@ -34,10 +45,7 @@ def open_transfer(db: sa.Connection, service_id: int) -> Any:
 
 def earlier_owners(db: sa.Connection, service_id: int) -> tuple[int, ...]:
     """Return the clients a service passed from, the last one first, each once."""
-    query = sa.select(transfers.c.from_client_id).where(
-        transfers.c.service_id == service_id, among(transfers.c.state, "done")
-    )
-    found = db.execute(query.order_by(transfers.c.id.desc())).scalars()
+    found = db.execute(_EARLIER, {"service_id": service_id}).scalars()
     return tuple(dict.fromkeys(found))
 
 

@@ -69,6 +69,9 @@ def _insert(dialect: str) -> Any:
     return statement.returning(events.c.id)
 
 
+_ANSWER = sa.select(events.c.digest, events.c.answer).where(
+    events.c.id == sa.bindparam("event_id")
+)
 _UNMATCHED = (
     sa.select(events)
     .where(among(events.c.state, "new"))
@@ -108,8 +111,7 @@ def _row(delivery: Accepted, now: datetime) -> dict[str, Any]:
 
 def answer_of(db: sa.Connection, id: str) -> tuple[str, dict[str, Any] | None] | None:
     """Return digest and answer of a decision asked before, or None."""
-    query = sa.select(events.c.digest, events.c.answer).where(events.c.id == id)
-    row = db.execute(query).first()
+    row = db.execute(_ANSWER, {"event_id": id}).first()
     return None if row is None else (row.digest, row.answer)
 
 

@@ -7,9 +7,10 @@ it is a job's work. A person's message becomes an event as a hook does.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,7 @@ from bridge.events import Body, Subject, clean
 from bridge.hooks.answer_message import START, STOP, folded
 from bridge.intake import RETRY_AFTER, Throttle, problem
 from bridge.metrics import Metrics
-from bridge.store import Store, held, inbox, outbox, talk
+from bridge.store import Store, held, inbox, outbox, people, talk
 from bridge.store.inbox import Accepted
 from bridge.store.outbox import NewJob
 from bridge.store.talk import Told
@@ -50,6 +51,9 @@ BODY_LIMIT = 3 * 1024 * 1024
 TEXT_LIMIT = 65_536
 
 
+_PEOPLE = 20_000
+
+
 @dataclass
 class Ear:
     """What listening needs. *heard* is called after what work follows of was kept."""
@@ -60,6 +64,16 @@ class Ear:
     metrics: Metrics
     heard: Callable[[], None] = lambda: None
     forgeries: Throttle = field(default_factory=lambda: Throttle(5))
+    #: Pairs of identity and number that are on disk, with the day they were noted.
+    known: OrderedDict[tuple[str, str], date] = field(default_factory=OrderedDict)
+
+    def know(self, pairs: Mapping[tuple[str, str], date]) -> None:
+        """Remember that these pairs are on disk."""
+        for pair, day in pairs.items():
+            self.known[pair] = day
+            self.known.move_to_end(pair)
+        while len(self.known) > _PEOPLE:
+            self.known.popitem(last=False)
 
 
 def _ear(provider: str) -> Ear | None:
@@ -139,11 +153,34 @@ def keep(ear: Ear, notices: Sequence[Notice], now: datetime) -> bool:
         for one in notices
         if not isinstance(one, StateNotice) and _ours(ear.provider, one)
     ]
+    pairs = _news(ear, notices, now)
+    if pairs:
+        ear.store.write(partial(people.remember, pairs=list(pairs), now=now))
+        ear.know(pairs)
     if states:
         ear.store.write_each(_tell_all, (states, now))
     if others:
         ear.store.write(partial(_keep_others, provider=name, notices=others, now=now))
     return bool(others) or any(one.state == State.FAILED.value for one in states)
+
+
+def _news(
+    ear: Ear, notices: Sequence[Notice], now: datetime
+) -> dict[tuple[str, str], date]:
+    """Return the identities that were named beside their number, not noted today."""
+    told: dict[tuple[str, str], date] = {}
+    for one in notices:
+        number = ""
+        if isinstance(one, Inbound | ConsentNotice):
+            number = one.sender or ""
+        elif isinstance(one, StateNotice):
+            number = one.to or ""
+        else:
+            continue
+        pair = (one.user, number)
+        if one.user and number and ear.known.get(pair) != now.date():
+            told[pair] = now.date()
+    return told
 
 
 def _ours(provider: Provider, one: Notice) -> bool:
@@ -189,15 +226,31 @@ def _keep_others(
             talk.note_template(db, one.name, one.language, now, **known)
             if one.status == "APPROVED":
                 held.release(db, one.name, now)
-        elif isinstance(one, ConsentNotice) and one.sender:
-            stopped = now if one.value == "stop" else None
-            talk.note_contact(db, one.sender, no_marketing_at=stopped)
+        elif isinstance(one, ConsentNotice):
+            _wish(db, one, now)
         elif isinstance(one, SessionNotice):
             _session(db, provider, one, now)
 
 
+def _wish(db: sa.Connection, one: ConsentNotice, now: datetime) -> None:
+    """Note that a person wants no marketing, or some again; the later word counts."""
+    number = one.sender or (people.number_of(db, one.user, now) if one.user else "")
+    at = min(one.at or now, now)
+    if not number or one.value not in ("stop", "resume"):
+        log.info("a wish that means nothing here", value=clean(one.value)[:40])
+    elif one.value == "stop":
+        talk.note_contact(db, number, no_marketing_at=at)
+    else:
+        talk.resume(db, number, at)
+
+
 def _message(db: sa.Connection, provider: str, one: Inbound, now: datetime) -> None:
-    """Keep a person's message as an event; his window is open from its time on."""
+    """Keep a person's message as an event; his window is open from its time on.
+
+    A number that is hidden is the one that was told with his identity lately.
+    """
+    if not one.sender and one.user and not one.shared:
+        one = replace(one, sender=people.number_of(db, one.user, now) or None)
     data: dict[str, Any] = {
         "from": one.sender or "",
         "user": one.user,
@@ -226,13 +279,13 @@ def _message(db: sa.Connection, provider: str, one: Inbound, now: datetime) -> N
 def _session(
     db: sa.Connection, provider: str, one: SessionNotice, now: datetime
 ) -> None:
-    """Have staff told when the gateway's phone is not connected, once an hour."""
+    """Have staff told when the gateway's phone is not connected, once a day."""
     log.info("session", provider=provider, state=one.state, connected=one.connected)
     if one.connected:
         return
     text = f"[bridge] WhatsApp ({provider}): the phone session is {one.state}"
     job = NewJob(
-        key=f"session:{provider}/{one.state}/{now:%Y-%m-%dT%H}",
+        key=f"session:{provider}/{one.state}/{now:%Y-%m-%d}",
         event_id=None,
         action="log_activity",
         rule="whatsapp",

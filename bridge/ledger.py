@@ -16,7 +16,7 @@ from bridge.events import Event
 from bridge.forming import template_of
 from bridge.hooks import actions
 from bridge.hooks.context import Cancellation, Context, Order
-from bridge.hooks.records import SHARED_FOR, Person, Reserved, Sent, root_of, user_mark
+from bridge.hooks.records import Person, Reserved, Sent, root_of
 from bridge.hooks.send_alert import PASSWORDS
 from bridge.owners import TransferLedger, reserved
 from bridge.policies import Company
@@ -33,6 +33,7 @@ from bridge.store import (
     inbox,
     limits,
     outbox,
+    people,
     reports,
     talk,
 )
@@ -134,10 +135,7 @@ class StoreBook(TransferLedger):
     def number_of_user(self, user: str) -> str:
         """Return the number that one with this identity shared lately, or ""."""
         with self._store.read() as db:
-            found = book.marked(db, user_mark(user))
-        if found is None or self._now - found[0] > SHARED_FOR:
-            return ""
-        return str(found[1].get("number", ""))
+            return people.number_of(db, user, self._now)
 
     def stopped_alerts(self, number: str, client_id: int) -> str:
         """Return by which word, and when, a client stopped alerts; empty if not."""

@@ -22,10 +22,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from bridge import upkeep
 from bridge.errors import BridgeError, RemoteError
-from bridge.hooks.records import SHARED, SHARED_FOR
 from bridge.preparing import Bench
 from bridge.reconcile import reconcile, terminate_job
-from bridge.store import answers, book, handover, outbox, reports, talk, turns
+from bridge.store import answers, book, handover, outbox, people, reports, talk, turns
 from bridge.turns import REFUSED
 from bridge.worker import Worker
 
@@ -181,8 +180,8 @@ class Schedule:
         self.bench.store.write(lambda db: handover.prune(db, before, now), 30.0)
         a_day_ago = now - timedelta(days=1)
         self.bench.store.write(lambda db: turns.prune(db, REFUSED, a_day_ago), 30.0)
-        shared = now - SHARED_FOR
-        self.bench.store.write(lambda db: turns.prune(db, SHARED, shared), 30.0)
+        told = now - people.KNOWN_FOR
+        self.bench.store.write(lambda db: turns.prune(db, people.MARK, told), 30.0)
         day = before.astimezone(self.bench.zone).date()
         self.bench.store.write(lambda db: answers.prune(db, day), 30.0)
         while not self._stopped.is_set():

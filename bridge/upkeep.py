@@ -116,7 +116,7 @@ def keep_templates(
 
 
 def watch_session(bench: Bench) -> bool:
-    """Ask whether the provider would send; staff are told, once an hour, if not.
+    """Ask whether the provider would send; staff are told, once a day, if not.
 
     A gateway's phone can be "connected" and dead: only asking finds it.
     """
@@ -127,7 +127,7 @@ def watch_session(bench: Bench) -> bool:
     name = bench.provider.name
     log.error("provider not well", provider=name, why=bad[0])
     job = NewJob(
-        key=f"health:{name}/{now:%Y-%m-%dT%H}",
+        key=f"health:{name}/{now:%Y-%m-%d}",
         event_id=None,
         action="log_activity",
         rule="whatsapp",

@@ -43,6 +43,8 @@ CANCEL = frozenset(
         "cancelamento",
     }
 )
+#: Tickets of what one telephone writes in a day, at most.
+_TICKETS = 5
 #: Clients of one telephone that are read from the panel, at most.
 _READ = 10
 
@@ -149,7 +151,7 @@ def _other(ctx: Context, number: str, clients: list[Client]) -> Outcome:
     policy = ctx.policies.inbound
     if policy.other == "ignore":
         raise Skipped("the map says to ignore it (inbound.other)")
-    if policy.other == "open_ticket":
+    if policy.other == "open_ticket" and ctx.may_answer(number, "ticket", _TICKETS):
         _ticket(ctx, number, clients)
     return _once_a_day(ctx, number, clients, "inbound_reply", policy.other)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 from bridge.errors import Instead
@@ -21,15 +21,9 @@ def root_of(key: str) -> str:
     return key.removesuffix(FALLBACK).partition(AGAIN)[0]
 
 
-#: How long a number counts that somebody shared: his identity changes with it.
-SHARED_FOR = timedelta(days=30)
-#: Marks of numbers that were shared begin so.
-SHARED = "user:"
-
-
 def user_mark(user: str) -> str:
     """Return the name of the mark that keeps the number behind an identity."""
-    return f"{SHARED}{user}"
+    return f"user:{user}"
 
 
 @dataclass(frozen=True)

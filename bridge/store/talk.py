@@ -208,6 +208,12 @@ def wrote(db: sa.Connection, number: str, at: datetime) -> None:
     )
 
 
+def resume(db: sa.Connection, number: str, at: datetime) -> None:
+    """Note that he takes marketing again, unless he refused it later than *at*."""
+    mine = sa.and_(contacts.c.number == number, contacts.c.no_marketing_at <= at)
+    db.execute(sa.update(contacts).where(mine).values(no_marketing_at=None))
+
+
 def close_window(db: sa.Connection, number: str) -> None:
     """Note that the provider says the window is closed."""
     change = sa.update(contacts).where(contacts.c.number == number)

@@ -122,7 +122,8 @@ class StateNotice:
     """What became of a message of ours, found by *tag* or *provider_id*.
 
     *kind* is the class of *code* where it failed. *pricing* is what the provider
-    said of the price, in its own words. *instead* may be tried once.
+    said of the price, in its own words. *instead* may be tried once. *user* is the
+    identity that was named beside the number.
     """
 
     provider_id: str
@@ -135,6 +136,7 @@ class StateNotice:
     to: str | None = field(default=None, repr=False)
     pricing: Mapping[str, str] = field(default_factory=dict)
     instead: Instead | None = None
+    user: str = field(default="", repr=False)
 
 
 class InboundKind(StrEnum):
@@ -189,6 +191,7 @@ class ConsentNotice:
     value: str
     user: str = field(default="", repr=False)
     category: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)

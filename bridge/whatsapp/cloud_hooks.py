@@ -67,6 +67,7 @@ def _change(field: str, value: Any, now: datetime, judge: Judge) -> Iterator[Not
                 text(wish, "value"),
                 text(wish, "user_id"),
                 text(wish, "category"),
+                instant(pick(wish, "timestamp"), now),
             )
     elif field in _TEMPLATES:
         yield TemplateNotice(
@@ -167,6 +168,7 @@ def _status(status: Any, now: datetime, judge: Judge) -> Notice:
         incoming(text(status, "recipient_id")),
         _pricing(pick(status, "pricing")),
         instead,
+        text(status, "recipient_user_id"),
     )
 
 

@@ -10,7 +10,7 @@ from conversing import request, write
 from looking import rows, staff_lines
 
 from bridge.demo.panel_example import ANA
-from bridge.store import tables
+from bridge.store import tables, talk
 from bridge.whatsapp import ErrorClass, Inbound, Message, WebhookRequest
 
 BRUNO = 2
@@ -136,3 +136,77 @@ def _hook(cards: list[dict[str, Any]]) -> dict[str, Any]:
     value |= {"messages": [message | {"timestamp": "1793624400", "contacts": cards}]}
     change = {"field": "messages", "value": value}
     return {"object": "x", "entry": [{"id": "1", "changes": [change]}]}
+
+
+# --- Whose identity it is was told before ---
+
+
+def stopped(talk_: Any) -> bool:
+    """Tell whether Ana gets no alerts any more."""
+    with talk_.bridge.store.read() as db:
+        return talk.contact(db, talk_.number(ANA)).opted_out_at is not None
+
+
+def test_a_stop_under_a_hidden_number_counts_for_whom_it_was_told_with(talk_):
+    talk_.writes(ANA, "hola")
+    talk_.clock.advance(timedelta(days=1))
+
+    talk_.cloud.write(talk_.number(ANA), "BAJA ALERTAS", hidden=True)
+    hears(talk_)
+
+    assert stopped(talk_)
+    assert talk_.texts[-1] == "inbound_stopped"
+    assert staff_lines(talk_) == []
+
+
+def test_a_state_tells_whose_identity_it_is_as_well(talk_):
+    user = f"AR.{int(talk_.number(ANA).lstrip('+')) * 7919}"
+    state = {"id": "wamid.x", "status": "sent", "timestamp": "1793624400"}
+    state |= {"recipient_id": talk_.number(ANA).lstrip("+"), "recipient_user_id": user}
+    value = {"metadata": {"phone_number_id": talk_.bridge.bench.provider.number}}
+    change = {"field": "messages", "value": value | {"statuses": [state]}}
+    talk_.cloud.post({"object": "x", "entry": [{"id": "1", "changes": [change]}]})
+    hears(talk_)
+
+    talk_.cloud.write(talk_.number(ANA), "STOP", hidden=True)
+    hears(talk_)
+
+    assert stopped(talk_)
+
+
+def test_after_a_month_it_may_be_anothers(talk_):
+    talk_.writes(ANA, "hola")
+    talk_.clock.advance(timedelta(days=31))
+
+    talk_.cloud.write(talk_.number(ANA), "BAJA ALERTAS", hidden=True)
+    hears(talk_)
+
+    assert not stopped(talk_)
+
+
+def wish(talk_: Any, value: str, at: int) -> None:
+    """Ana's app tells what she wants of marketing, *at* seconds after now."""
+    number = talk_.number(ANA).lstrip("+")
+    stamp = str(int(talk_.clock.now().timestamp()) + at)
+    told = {"wa_id": number, "category": "marketing_messages", "timestamp": stamp}
+    change = {"field": "user_preferences"}
+    change["value"] = {"user_preferences": [told | {"value": value}]}
+    talk_.cloud.post({"object": "x", "entry": [{"id": "1", "changes": [change]}]})
+    hears(talk_)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "refused"),
+    [
+        ([("stop", -60), ("resume", -90)], True),
+        ([("stop", -60), ("signup", -30)], True),
+        ([("stop", -60), ("", -30)], True),
+        ([("stop", -60), ("resume", -30)], False),
+    ],
+)
+def test_the_later_wish_about_marketing_counts(talk_, wishes, refused):
+    for value, at in wishes:
+        wish(talk_, value, at)
+
+    with talk_.bridge.store.read() as db:
+        assert talk.contact(db, talk_.number(ANA)).no_marketing is refused

@@ -225,6 +225,7 @@ def test_printing_a_notice_shows_neither_number_nor_text():
 
 def test_consent_templates_and_the_unknown():
     wish = {"wa_id": "5491155551234", "category": "marketing_messages", "value": "stop"}
+    wish["timestamp"] = "1793624400"
     names = {"message_template_name": "welcome", "message_template_language": "es"}
     found = reading(
         "cloud",
@@ -243,7 +244,13 @@ def test_consent_templates_and_the_unknown():
     )  # fmt: skip
 
     assert found == [
-        ConsentNotice("+5491155551234", "stop", "", "marketing_messages"),
+        ConsentNotice(
+            "+5491155551234",
+            "stop",
+            "",
+            "marketing_messages",
+            datetime(2026, 11, 2, 13, 0, tzinfo=UTC),
+        ),
         TemplateNotice("welcome", "es", "REJECTED", "INVALID_FORMAT"),
         TemplateNotice("welcome", "es", "APPROVED"),
         TemplateNotice("welcome", "es", category="MARKETING"),

@@ -25,7 +25,7 @@ from bridge.store import Store, book, tables
 from bridge.views import View
 
 FULL = os.environ.get("SWEEP") == "full"
-STEP = 1 if FULL else 5
+STEP = 1 if FULL else 9
 ANA, GABRIELA, SERVICE = 1, 7, 1
 NUMBERS = ("+5491140000001", "+5491140000007")
 TEXT = (

@@ -33,9 +33,9 @@ from bridge.whatsapp import (
     Unreadable,
     WebhookRequest,
 )
-from bridge.whatsapp.baileys import Addresses, content, digits, identity, nobody
+from bridge.whatsapp.baileys import Addresses, content, digits, identity
 from bridge.whatsapp.line import Line, Rule, Sends, by_status
-from bridge.whatsapp.phones import elsewhere
+from bridge.whatsapp.phones import elsewhere, nobody
 from bridge.whatsapp.reading import (
     TEXT_LIMIT,
     decode,

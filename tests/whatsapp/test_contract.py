@@ -255,6 +255,53 @@ def test_a_gateway_that_finds_another_number_is_not_obeyed(transport):
     assert stub.taken == []
 
 
+@pytest.mark.parametrize(
+    "chat",
+    [
+        "120363000000000000@g.us", "status@broadcast", "120363000000000000@newsletter",
+        "x", "foo@c.us", "foo@lid", "5491155551234@g.us", "@lid",
+    ],
+)  # fmt: skip
+def test_what_is_no_one_persons_address_is_not_written_to(chat, transport):
+    stub = WahaStub(now)
+    stub.chats = {"5491155551234": chat}
+    with StubServer(stub) as server:
+        adapter = provider("waha", server.url, transport)
+        error = failure(adapter, HELLO)
+        assert (error.kind, stub.taken) == (ErrorClass.FIX, [])
+
+        stub.chats = {}
+        adapter.send(HELLO)  # what was refused is not remembered
+
+    assert [one.to for one in stub.taken] == [HELLO.to]
+
+
+@pytest.mark.parametrize("to", ["+525512345678", "+5531987654321", "+5491155551234"])
+def test_a_gateway_that_finds_the_other_form_is_obeyed(to, transport):
+    old = {"+525512345678": "5215512345678", "+5531987654321": "553187654321"}
+    chat = f"{old.get(to, '541155551234')}@c.us"
+    stub = WahaStub(now)
+    stub.chats = {to[1:]: chat}
+    with StubServer(stub) as server:
+        provider("waha", server.url, transport).send(replace(HELLO, to=to))
+
+    assert [one.to for one in stub.taken] == [to]
+
+
+@pytest.mark.parametrize("name", ["evolution", "waha"])
+@pytest.mark.parametrize(
+    "chat", ["120363000000000000@g.us", "status@broadcast", "120363@newsletter"]
+)
+def test_a_group_is_another_recipient_than_we_meant(name, chat, adapter, stub):
+    answer = {
+        "evolution": {"key": {"remoteJid": chat, "id": "BAE5X"}},
+        "waha": {"id": f"true_{chat}_3EB0X"},
+    }
+    stub.accept = lambda make, shape: Reply.of(201, answer[name])
+
+    assert adapter.send(HELLO).detail["reached"] == chat
+
+
 @each
 def test_states_doubled_and_backwards_are_read_all_the_same(name, adapter, stub):
     receipt = adapter.send(HELLO)
@@ -312,7 +359,8 @@ def test_without_a_connection_it_may_go_again(name, transport):
 @each
 def test_a_redirect_halts_it_because_the_address_is_wrong(name, transport):
     away = {"status": 302, "headers": {"Location": "https://elsewhere.example/"}}
-    known = {"status": 200, "json": {"numberExists": True, "chatId": "1@c.us"}}
+    chat = f"{HELLO.to[1:]}@c.us"
+    known = {"status": 200, "json": {"numberExists": True, "chatId": chat}}
     answers = [known, away] if name == "waha" else [away]
     with serving(answers) as script:
         error = failure(provider(name, script.url, transport), HELLO)

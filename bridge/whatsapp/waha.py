@@ -254,9 +254,12 @@ class WahaProvider(Provider):
             return known
         asked = {"phone": digits(number), "session": self.number}
         found = self._get("api/contacts/check-exists", **asked)
-        address = text(found, "chatId").strip()
-        if pick(found, "numberExists") is not True or not address:
+        there, address = pick(found, "numberExists"), text(found, "chatId").strip()
+        if there is False:
             return None
+        if there is not True or not address:
+            what = "the gateway does not say whether it knows the number"
+            raise RemoteError(self.name, Reason.UNREADABLE, what)
         if incoming(address) != number and not _HIDDEN.fullmatch(address):
             what = "the gateway finds another recipient than it was asked for"
             raise RemoteError(self.name, Reason.REFUSED, what)

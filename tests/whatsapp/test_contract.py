@@ -21,7 +21,7 @@ from bridge.demo.whatsapp.server import StubServer
 from bridge.demo.whatsapp.stub import Ask, Reply
 from bridge.demo.whatsapp.twilio import TwilioStub
 from bridge.demo.whatsapp.waha import WahaStub
-from bridge.errors import ErrorClass, SendError
+from bridge.errors import ErrorClass, Reason, RemoteError, SendError
 from bridge.transport import Transport
 from bridge.whatsapp import Inbound, InboundKind, Provider, State, StateNotice
 from tests.whatsapp.providers import (
@@ -274,6 +274,29 @@ def test_what_is_no_one_persons_address_is_not_written_to(chat, transport):
         adapter.send(HELLO)  # what was refused is not remembered
 
     assert [one.to for one in stub.taken] == [HELLO.to]
+
+
+NO_WORD = [
+    {}, [], None, {"error": "x"}, {"numberExists": True}, {"numberExists": None},
+    {"numberExists": "false", "chatId": "5491155551234@c.us"}, [{"exists": True}],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", NO_WORD, ids=str)
+def test_a_look_up_that_does_not_say_no_is_asked_again(answer, transport):
+    with serving([{"status": 200, "json": answer}]) as script:
+        error = failure(provider("waha", script.url, transport), HELLO)
+
+    assert error.kind is ErrorClass.RETRY
+
+
+@pytest.mark.parametrize("answer", NO_WORD, ids=str)
+def test_only_a_gateway_that_says_no_knows_no_such_number(answer, transport):
+    with serving([{"status": 200, "json": answer}] * 2) as script:
+        for name in ("waha", "evolution"):
+            with pytest.raises(RemoteError) as caught:
+                provider(name, script.url, transport).check_number(HELLO.to)
+            assert caught.value.reason is Reason.UNREADABLE
 
 
 @pytest.mark.parametrize("to", ["+525512345678", "+5531987654321", "+5491155551234"])

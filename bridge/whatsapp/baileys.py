@@ -22,7 +22,6 @@ _WRAPPERS = (
     "documentWithCaptionMessage",
 )
 _CAPTIONED = ("imageMessage", "videoMessage", "documentMessage")
-_NOBODY = ("@g.us", "@broadcast", "@newsletter")
 
 
 class Addresses:
@@ -57,11 +56,6 @@ class Addresses:
 def digits(number: str) -> str:
     """Return an E.164 number as gateways want it."""
     return number.removeprefix("+")
-
-
-def nobody(address: str) -> bool:
-    """Tell whether an address is a group, a list or a channel: no one person."""
-    return address.endswith(_NOBODY)
 
 
 def identity(*addresses: str) -> tuple[str | None, str]:

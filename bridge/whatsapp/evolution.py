@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bridge import provideroptions
-from bridge.errors import ErrorClass, RemoteError, SendError
+from bridge.errors import ErrorClass, Reason, RemoteError, SendError
 from bridge.settings import Secret, Settings
 from bridge.transport import Answer, Call
 from bridge.whatsapp import (
@@ -33,9 +33,9 @@ from bridge.whatsapp import (
     Unreadable,
     WebhookRequest,
 )
-from bridge.whatsapp.baileys import Addresses, content, digits, identity, nobody
+from bridge.whatsapp.baileys import Addresses, content, digits, identity
 from bridge.whatsapp.line import Line, Rule, Sends, by_status
-from bridge.whatsapp.phones import elsewhere
+from bridge.whatsapp.phones import elsewhere, nobody
 from bridge.whatsapp.reading import (
     TEXT_LIMIT,
     decode,
@@ -235,8 +235,12 @@ class EvolutionProvider(Provider):
         body = {"numbers": [digits(number)]}
         found = self._line.ask(self._call("chat/whatsappNumbers", body), self.refusal)
         address = text(found, 0, "jid")
-        if pick(found, 0, "exists") is not True or not address:
+        there = pick(found, 0, "exists")
+        if there is False:
             return None
+        if there is not True or not address:
+            what = "the gateway does not say whether it knows the number"
+            raise RemoteError(self.name, Reason.UNREADABLE, what)
         self._known.put(number, address)
         return address
 

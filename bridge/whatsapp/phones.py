@@ -17,6 +17,8 @@ _LONGEST = 64
 _PREFIX = "whatsapp:"
 #: Tails of addresses that hold a number; `@lid`, groups and the like do not.
 _TAILS = ("s.whatsapp.net", "c.us")
+#: Tails of addresses behind which there is not one person.
+_NOBODY = ("@g.us", "@broadcast", "@newsletter")
 _FORMS = (
     (re.compile(r"\+549(\d{10})"), r"+54\1"),
     (re.compile(r"\+52(\d{10})"), r"+521\1"),
@@ -65,10 +67,20 @@ def elsewhere(to: str, *told: str) -> dict[str, str]:
     """Return as `reached` the number that a vendor says it wrote to, if it is another.
 
     *told* are addresses as the vendor writes them, the surest first; *to* is the
-    number that was meant. What tells no number says nothing.
+    number that was meant. A group or channel is another in any case; what else tells
+    no number says nothing.
     """
-    found = next((number for one in told if (number := incoming(one))), to)
+    found = next((found for one in told if (found := _whom(one))), to)
     return {} if found == to else {"reached": found}
+
+
+def nobody(address: str) -> bool:
+    """Tell whether an address is a group, a list or a channel: no one person."""
+    return address.strip().casefold().endswith(_NOBODY)
+
+
+def _whom(address: str) -> str | None:
+    return address[:_LONGEST] if nobody(address) else incoming(address)
 
 
 def other_form(number: str) -> str | None:

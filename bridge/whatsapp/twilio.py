@@ -178,7 +178,7 @@ class TwilioProvider(Provider):
 
     def read(self, hook: WebhookRequest) -> list[Notice]:
         """Return the message that came in, or what became of one of ours."""
-        return notices(hook, self._line.now(), rule_for)
+        return notices(hook, self._line.now(), rule_for, self.number)
 
     def health(self) -> list[Health]:
         """Ask whether the login is taken and the account is active."""

@@ -47,9 +47,15 @@ _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 def notices(
-    hook: WebhookRequest, now: datetime, judge: Callable[[int | None], Rule]
+    hook: WebhookRequest,
+    now: datetime,
+    judge: Callable[[int | None], Rule],
+    ours: str,
 ) -> list[Notice]:
-    """Return the one thing that a callback tells."""
+    """Return the one thing that a callback tells.
+
+    *ours* is the sender: a number in any form, or a messaging service (`MG...`).
+    """
     try:
         body = hook.body.decode("utf-8", "replace")
         form = dict(
@@ -62,7 +68,7 @@ def notices(
     word = form.get("MessageStatus") or form.get("SmsStatus", "")
     id = storable(form.get("MessageSid") or form.get("SmsSid", ""), ID_LIMIT)
     if id and (word == "received" or not word):
-        return [_inbound(form, id, now)]
+        return [_inbound(form, id, now, ours)]
     state = _STATES.get(word)
     tag = storable(hook.query.get("tag", ""), ID_LIMIT)
     if state is None or not (id or tag):
@@ -89,7 +95,7 @@ def _state(
     return StateNotice(id, tag, state, now, shown, *said, instead=rule.instead)
 
 
-def _inbound(form: dict[str, str], id: str, now: datetime) -> Inbound:
+def _inbound(form: dict[str, str], id: str, now: datetime, ours: str) -> Inbound:
     what = form.get("MessageType") or ("text" if form.get("Body") else "?")
     payload = form.get("ButtonPayload", "")
     kind = _KINDS.get(what, InboundKind.OTHER)
@@ -114,6 +120,22 @@ def _inbound(form: dict[str, str], id: str, now: datetime) -> Inbound:
         storable(written),
         storable(payload, ID_LIMIT),
         storable(form.get("OriginalRepliedMessageSid", ""), ID_LIMIT),
-        storable(form.get("To", "").removeprefix("whatsapp:"), ID_LIMIT),
+        _written_to(form, ours),
         storable(what, 64),
     )
+
+
+def _written_to(form: dict[str, str], ours: str) -> str:
+    """Return *ours* where a message was written to it, else the number it names.
+
+    A number may be named in another form than it is set; only numbers are named
+    where a messaging service did not take the message.
+    """
+    named = form.get("To", "").removeprefix("whatsapp:")
+    if ours.startswith("MG"):
+        service = form.get("MessagingServiceSid") or ours
+        return ours if service == ours else storable(service, ID_LIMIT)
+    mine = incoming(ours)
+    if mine is not None and incoming(named) == mine:
+        return ours
+    return storable(named, ID_LIMIT)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,9 +33,9 @@ from bridge.whatsapp import (
     Unreadable,
     WebhookRequest,
 )
-from bridge.whatsapp.baileys import Addresses, content, digits, identity, nobody
+from bridge.whatsapp.baileys import Addresses, content, digits, identity
 from bridge.whatsapp.line import Line, Rule, Sends, by_status
-from bridge.whatsapp.phones import elsewhere, incoming
+from bridge.whatsapp.phones import elsewhere, incoming, nobody
 from bridge.whatsapp.reading import (
     TEXT_LIMIT,
     decode,
@@ -47,6 +48,8 @@ from bridge.whatsapp.reading import (
 )
 
 _LONGEST = 4096
+#: An address of one person whose number WhatsApp hides.
+_HIDDEN = re.compile(r"[0-9]{1,32}@lid")
 #: https://waha.devlike.pro/docs/how-to/events/#messageack
 _STATES = {
     -1: State.FAILED,
@@ -154,9 +157,6 @@ class WahaProvider(Provider):
             ) from None
         if address is None:
             raise SendError(self.name, ABSENT.kind, ABSENT.what)
-        if elsewhere(number, address):
-            what = "the gateway finds another number than it was asked for"
-            raise self._line.fix(what)
         return address
 
     def refusal(self, answer: Answer) -> SendError:
@@ -244,15 +244,25 @@ class WahaProvider(Provider):
         return self._line.ask(Call.get(url, headers=self._auth), self.refusal)
 
     def check_number(self, number: str) -> str | None:
-        """Return the chat of a number, which may end in @lid, or None."""
+        """Return the chat of a number, which may end in @lid, or None.
+
+        What is neither that number's own nor hides it (a group, a channel, another
+        number) is refused, and asked for anew the next time.
+        """
         known = self._known.get(number)
         if known is not None:
             return known
         asked = {"phone": digits(number), "session": self.number}
         found = self._get("api/contacts/check-exists", **asked)
-        address = text(found, "chatId")
-        if pick(found, "numberExists") is not True or not address:
+        there, address = pick(found, "numberExists"), text(found, "chatId").strip()
+        if there is False:
             return None
+        if there is not True or not address:
+            what = "the gateway does not say whether it knows the number"
+            raise RemoteError(self.name, Reason.UNREADABLE, what)
+        if incoming(address) != number and not _HIDDEN.fullmatch(address):
+            what = "the gateway finds another recipient than it was asked for"
+            raise RemoteError(self.name, Reason.REFUSED, what)
         self._known.put(number, address)
         return address
 

@@ -21,7 +21,7 @@ from bridge.demo.whatsapp.server import StubServer
 from bridge.demo.whatsapp.stub import Ask, Reply
 from bridge.demo.whatsapp.twilio import TwilioStub
 from bridge.demo.whatsapp.waha import WahaStub
-from bridge.errors import ErrorClass, SendError
+from bridge.errors import ErrorClass, Reason, RemoteError, SendError
 from bridge.transport import Transport
 from bridge.whatsapp import Inbound, InboundKind, Provider, State, StateNotice
 from tests.whatsapp.providers import (
@@ -255,6 +255,76 @@ def test_a_gateway_that_finds_another_number_is_not_obeyed(transport):
     assert stub.taken == []
 
 
+@pytest.mark.parametrize(
+    "chat",
+    [
+        "120363000000000000@g.us", "status@broadcast", "120363000000000000@newsletter",
+        "x", "foo@c.us", "foo@lid", "5491155551234@g.us", "@lid",
+    ],
+)  # fmt: skip
+def test_what_is_no_one_persons_address_is_not_written_to(chat, transport):
+    stub = WahaStub(now)
+    stub.chats = {"5491155551234": chat}
+    with StubServer(stub) as server:
+        adapter = provider("waha", server.url, transport)
+        error = failure(adapter, HELLO)
+        assert (error.kind, stub.taken) == (ErrorClass.FIX, [])
+
+        stub.chats = {}
+        adapter.send(HELLO)  # what was refused is not remembered
+
+    assert [one.to for one in stub.taken] == [HELLO.to]
+
+
+NO_WORD = [
+    {}, [], None, {"error": "x"}, {"numberExists": True}, {"numberExists": None},
+    {"numberExists": "false", "chatId": "5491155551234@c.us"}, [{"exists": True}],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", NO_WORD, ids=str)
+def test_a_look_up_that_does_not_say_no_is_asked_again(answer, transport):
+    with serving([{"status": 200, "json": answer}]) as script:
+        error = failure(provider("waha", script.url, transport), HELLO)
+
+    assert error.kind is ErrorClass.RETRY
+
+
+@pytest.mark.parametrize("answer", NO_WORD, ids=str)
+def test_only_a_gateway_that_says_no_knows_no_such_number(answer, transport):
+    with serving([{"status": 200, "json": answer}] * 2) as script:
+        for name in ("waha", "evolution"):
+            with pytest.raises(RemoteError) as caught:
+                provider(name, script.url, transport).check_number(HELLO.to)
+            assert caught.value.reason is Reason.UNREADABLE
+
+
+@pytest.mark.parametrize("to", ["+525512345678", "+5531987654321", "+5491155551234"])
+def test_a_gateway_that_finds_the_other_form_is_obeyed(to, transport):
+    old = {"+525512345678": "5215512345678", "+5531987654321": "553187654321"}
+    chat = f"{old.get(to, '541155551234')}@c.us"
+    stub = WahaStub(now)
+    stub.chats = {to[1:]: chat}
+    with StubServer(stub) as server:
+        provider("waha", server.url, transport).send(replace(HELLO, to=to))
+
+    assert [one.to for one in stub.taken] == [to]
+
+
+@pytest.mark.parametrize("name", ["evolution", "waha"])
+@pytest.mark.parametrize(
+    "chat", ["120363000000000000@g.us", "status@broadcast", "120363@newsletter"]
+)
+def test_a_group_is_another_recipient_than_we_meant(name, chat, adapter, stub):
+    answer = {
+        "evolution": {"key": {"remoteJid": chat, "id": "BAE5X"}},
+        "waha": {"id": f"true_{chat}_3EB0X"},
+    }
+    stub.accept = lambda make, shape: Reply.of(201, answer[name])
+
+    assert adapter.send(HELLO).detail["reached"] == chat
+
+
 @each
 def test_states_doubled_and_backwards_are_read_all_the_same(name, adapter, stub):
     receipt = adapter.send(HELLO)
@@ -312,7 +382,8 @@ def test_without_a_connection_it_may_go_again(name, transport):
 @each
 def test_a_redirect_halts_it_because_the_address_is_wrong(name, transport):
     away = {"status": 302, "headers": {"Location": "https://elsewhere.example/"}}
-    known = {"status": 200, "json": {"numberExists": True, "chatId": "1@c.us"}}
+    chat = f"{HELLO.to[1:]}@c.us"
+    known = {"status": 200, "json": {"numberExists": True, "chatId": chat}}
     answers = [known, away] if name == "waha" else [away]
     with serving(answers) as script:
         error = failure(provider(name, script.url, transport), HELLO)

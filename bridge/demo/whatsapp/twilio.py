@@ -64,6 +64,8 @@ class TwilioStub(Stub):
         self.token, self.webhook = token, webhook
         self.contents: dict[str, dict[str, Any]] = {}
         self.open: set[str] | None = None
+        #: The messaging service that takes what comes in, empty where none does.
+        self.service = ""
         self._callbacks: dict[str, str] = {}
 
     def answer(self, ask: Ask) -> Reply:
@@ -249,6 +251,8 @@ class TwilioStub(Stub):
             "NumMedia": "0",
             "MessageType": "text",
         }
+        if self.service:
+            form["MessagingServiceSid"] = self.service
         self.post(form | more, self.webhook)
         return id
 

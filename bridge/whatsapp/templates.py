@@ -13,7 +13,7 @@ from bridge.templateform import (
     numbered,
 )
 from bridge.textfiles import Text
-from bridge.whatsapp import TemplateDraft, TemplateState
+from bridge.whatsapp import Message, TemplateDraft, TemplateState
 
 #: Longest address of a button, with its variable.
 _URL_LIMIT = 2000
@@ -122,6 +122,22 @@ def nearest(known: Iterable[str], language: str, default: str = "") -> list[str]
 def akin(one: str, other: str) -> bool:
     """Tell whether two languages are one text to us: es and es_AR, not es and en."""
     return one.split("_")[0] == other.split("_")[0]
+
+
+def says(state: TemplateState, message: Message) -> bool:
+    """Tell whether a template says what a message's text says, as far as is known.
+
+    The values of a message stand right in a template of its own text alone. The words
+    on its button may be others: where it leads to is what counts.
+    """
+    if not (state.body and message.body):
+        return True
+    address = message.button[1] if message.button else ""
+    fixed, mark, _ = state.url.partition("{{")
+    leads = address.rstrip("/") == fixed.rstrip("/")
+    if mark:
+        leads = address.startswith(fixed) and address != fixed
+    return leads and state.body.strip() == message.body.strip()
 
 
 def unapproved(

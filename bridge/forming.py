@@ -66,7 +66,8 @@ class Forms:
         if other is not None:
             self._hold(other, f"the approved one ({other.language}) {_OTHERWISE}")
         if (paused := nearest_held(states, *asked)) is not None:
-            why = f"{paused.language} is {paused.status.lower()}"
+            status = paused.status.lower().replace("_", " ")
+            why = f"{paused.language} is {status}"
             self._hold(paused, f"{why} ({paused.reason})" if paused.reason else why)
         why = f"he did not write within a day, and {unapproved(states, *asked)}"
         raise SendError(self.provider.name, ErrorClass.AS_TEMPLATE, why)

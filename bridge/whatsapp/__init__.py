@@ -338,7 +338,10 @@ class Provider(Protocol):
         return None
 
     def templates(self) -> list[TemplateState]:
-        """Return every template there is. Raises `RemoteError`."""
+        """Return every template there is, the oldest first. Raises `RemoteError`.
+
+        Of one name and language there may be several, where a change is a new one.
+        """
         return []
 
     def push(self, draft: TemplateDraft, id: str = "") -> TemplateState:

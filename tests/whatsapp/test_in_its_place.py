@@ -292,15 +292,35 @@ def test_it_is_said_what_is_approved_what_is_missing_and_what_to_do(
     assert "templates push" in reason
 
 
-def test_one_that_waits_for_its_approval_is_named(wired):
-    kit = wired()
-    approve(kit)
-    kit.cloud.review("password_changed", "es", "PENDING", "")
-    upkeep.sync_templates(kit.bridge.bench)
-    kit.world.change_password(ANA)
-    kit.work()
+@pytest.mark.parametrize("by_webhook", [True, False])
+@pytest.mark.parametrize("status", ["PENDING", "IN_APPEAL", "RECEIVED"])
+def test_one_that_is_looked_at_holds_its_messages(talk_, status, by_webhook):
+    approve(talk_)
+    close(talk_)
+    talk_.cloud.review("password_changed", "es", status, "")
+    upkeep.sync_templates(talk_.bridge.bench)
+    welcome_or_hold(talk_)
+    waiting, before = job(talk_, "/user-password"), len(talk_.cloud.taken)
+    talk_.cloud.review("password_changed", "es", "APPROVED", "")
+    if by_webhook:
+        talk_.tell()
+    else:
+        upkeep.sync_templates(talk_.bridge.bench)
+    talk_.work()
 
-    assert "not approved in es (es is pending)" in job(kit, "/user-password").reason
+    assert (waiting.state, before, len(talk_.cloud.taken)) == ("waiting", 0, 1)
+    word = status.lower().replace("_", " ")
+    assert f"cannot be sent now: es is {word}" in waiting.reason
+
+
+def test_one_that_was_rejected_holds_nothing(talk_):
+    approve(talk_)
+    close(talk_)
+    talk_.cloud.review("password_changed", "es", "REJECTED", "")
+    upkeep.sync_templates(talk_.bridge.bench)
+    welcome_or_hold(talk_)
+
+    assert job(talk_, "/user-password").state == "parked"
 
 
 # --- A text that was edited since its template was approved ---

@@ -16,7 +16,7 @@ from bridge.textfiles import Text, read_all
 from bridge.transport import Transport
 from bridge.whatsapp import Template, TemplateDraft, TemplateState
 from bridge.whatsapp.reading import fitted
-from bridge.whatsapp.templates import chosen, draft, findings
+from bridge.whatsapp.templates import chosen, current, draft, findings
 from tests.whatsapp.providers import HELLO, now, provider, received
 
 CONFIG = Path(__file__).parents[2] / "config" / "messages"
@@ -223,7 +223,7 @@ def test_a_template_is_submitted_listed_and_changed(name, adapter, stub):
         stub.review("aviso", "es", "APPROVED")
 
     second = adapter.push(changed, first.id)
-    (listed,) = adapter.templates()
+    *_, listed = adapter.templates()
 
     assert stub.refused == []
     assert first.fits(DRAFT)
@@ -231,6 +231,30 @@ def test_a_template_is_submitted_listed_and_changed(name, adapter, stub):
     assert listed.fits(changed)
     assert listed.id == second.id
     assert (listed.label, listed.approved) == ("Ver factura", False)
+
+
+@pytest.mark.parametrize("name", ["twilio"])
+def test_an_approved_content_stays_until_the_next_one_is_approved(name, adapter, stub):
+    bodies = [f"Hola {{{{1}}}}, la factura {{{{2}}}} es la {n}." for n in range(5)]
+    ids = [stub.add("aviso", "es", bodies[0])]
+    other, draft_of_his = stub.add("aviso", "en", "Hi."), stub.add("aviso", "es", "x")
+    stub.contents[draft_of_his]["approval"]["status"] = "unsubmitted"
+
+    def push(body):
+        ids.append(adapter.push(replace(DRAFT, body=body), ids[-1]).id)
+        left = {one.id for one in adapter.templates()} - {other, draft_of_his}
+        return [ids.index(id) for id in ids if id in left]
+
+    def shown():
+        known = {one.language: one.id for one in current(adapter.templates())}
+        return ids.index(known["es"])
+
+    assert (push(bodies[1]), shown()) == ([0, 1], 0)
+    assert (push(bodies[2]), shown()) == ([0, 2], 0)
+    stub.contents[ids[2]]["approval"]["status"] = "approved"
+    assert shown() == 2
+    assert (push(bodies[3]), shown()) == ([2, 3], 2)
+    assert {other, draft_of_his} <= set(stub.contents)
 
 
 def test_pages_of_templates_are_all_read():

@@ -11,7 +11,7 @@ from bridge.errors import RemoteError, SendError
 from bridge.transport import Answer, Call
 from bridge.whatsapp import TemplateDraft, TemplateState
 from bridge.whatsapp.line import Line
-from bridge.whatsapp.reading import TEXT_LIMIT, each, pick, text, word
+from bridge.whatsapp.reading import TEXT_LIMIT, pick, text, word
 
 _TEXT, _ACTION = "twilio/text", "twilio/call-to-action"
 _PAGES = 200
@@ -33,21 +33,24 @@ class Content:
         self._judge = judge
 
     def templates(self) -> list[TemplateState]:
-        """Return every template with its approval, the oldest first."""
+        """Return every template with its approval, the oldest first.
+
+        Raises RemoteError, also where the list has no end.
+        """
         found: list[tuple[str, TemplateState]] = []
         tail = "/v1/ContentAndApprovals?PageSize=100"
         for _ in range(_PAGES):
             call = Call.get(f"{self._base}{tail}", headers=self._auth)
             page = self._line.ask(call, self._judge)
-            rows = each(page, "contents")
+            rows = self._line.rows(page, "contents")
             found += [(text(one, "date_created"), _state(one)) for one in rows]
             # The next page is asked for at our own address, whatever host it names.
             following = text(page, "meta", "next_page_url", limit=4000)
             if not following:
-                break
+                return [state for _, state in sorted(found, key=lambda one: one[0])]
             parts = urlsplit(following)
             tail = f"{parts.path}?{parts.query}"
-        return [state for _, state in sorted(found, key=lambda one: one[0])]
+        raise self._line.unreadable(f"the list of templates has over {_PAGES} pages")
 
     def push(self, draft: TemplateDraft, id: str) -> TemplateState:
         """Create a template and submit it. An approved one stays until this is, too.

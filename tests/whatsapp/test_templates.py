@@ -17,7 +17,7 @@ from bridge.transport import Transport
 from bridge.whatsapp import Template, TemplateDraft, TemplateState
 from bridge.whatsapp.reading import fitted
 from bridge.whatsapp.templates import chosen, current, draft, findings
-from tests.whatsapp.providers import HELLO, now, provider, received
+from tests.whatsapp.providers import HELLO, now, provider, received, serving
 
 CONFIG = Path(__file__).parents[2] / "config" / "messages"
 TEXTS = read_all(CONFIG).texts
@@ -270,6 +270,50 @@ def test_pages_of_templates_are_all_read():
     assert [one.name for one in found] == [f"t{n}" for n in range(8)]
     assert [one.approved for one in found] == [True] + [False] * 7
     assert (found[0].reason, found[7].reason) == ("", "INVALID_FORMAT")
+
+
+NONSENSE = ["{}", "[]", "17", "null", '{"data": null, "contents": null}',
+            '{"error": {"code": 1}}', '{"data": {}, "contents": {}}',
+            '{"data": [17], "contents": ["x"]}']  # fmt: skip
+
+
+@windowed
+@pytest.mark.parametrize("body", NONSENSE)
+def test_a_list_that_is_none_is_no_empty_list(name, body):
+    with (
+        serving([{"status": 200, "text": body}]) as server,
+        Transport(pool=1) as line,
+        pytest.raises(RemoteError) as caught,
+    ):
+        provider(name, server.url, line).templates()
+
+    assert caught.value.reason is Reason.UNREADABLE
+
+
+@windowed
+def test_an_empty_list_is_one(name):
+    page = {"data": [], "contents": []}
+    with serving([{"status": 200, "json": page}]) as server, Transport(pool=1) as line:
+        assert provider(name, server.url, line).templates() == []
+
+
+ENDLESS = {
+    "cloud": {"data": [], "paging": {"cursors": {"after": "A"}, "next": "https://x/"}},
+    "twilio": {"contents": [], "meta": {"next_page_url": "https://x.example/v1/C"}},
+}
+
+
+@windowed
+def test_a_list_without_an_end_is_not_taken_for_the_whole(name):
+    pages = [{"status": 200, "json": ENDLESS[name]}] * 200
+    with (
+        serving(pages) as server,
+        Transport(pool=1) as line,
+        pytest.raises(RemoteError, match="list of templates has") as caught,
+    ):
+        provider(name, server.url, line).templates()
+
+    assert caught.value.reason is Reason.UNREADABLE
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import NoReturn
 
 import sqlalchemy as sa
 
@@ -15,10 +16,11 @@ from bridge.hooks.records import STATUS_OF
 from bridge.store import Store, held, outbox, talk
 from bridge.store.outbox import NewJob
 from bridge.whatsapp import Message, Provider, TemplateState
-from bridge.whatsapp.templates import akin, chosen, nearest_held, unapproved
+from bridge.whatsapp.templates import akin, chosen, nearest_held, says, unapproved
 
 #: What waits for a template to be approved again looks for itself so often.
 HELD_FOR = timedelta(hours=1)
+_OTHERWISE = "says something else than the text: whmcs-bridge templates push"
 
 
 @dataclass(frozen=True)
@@ -47,33 +49,35 @@ class Forms:
     def _as_template(self, message: Message) -> Message:
         """Return it in the nearest approved language, told in that language.
 
-        Raises Later where its template may be approved again, SendError where there
-        is none.
+        Raises Later where its template may be approved again or says something else
+        than its text, SendError where there is none.
         """
         with self.store.read() as db:
             rows = talk.templates_named(db, message.name)
         states = [_state(row) for row in rows]
-        given = (states, message.name, message.language, self.language)
-        found = chosen(*given)
-        if found is None:
-            if (paused := nearest_held(*given)) is not None:
-                self._hold(paused)
-            why = f"he did not write within a day, and {unapproved(*given)}"
-            raise SendError(self.provider.name, ErrorClass.AS_TEMPLATE, why)
-        template = found.template
-        if message.told_in is not None and not akin(found.language, message.language):
-            message = message.told_in(found.language)  # its values, in its own order
-        return replace(message, free=False, template=template)
+        asked = (message.name, message.language, self.language)
+        left, other = [*states], None
+        while (found := chosen(left, *asked)) is not None:
+            told = _told(message, found.language)
+            if says(found, told):
+                return _as(found, told)
+            left.remove(found)
+            other = other or found
+        if other is not None:
+            self._hold(other, f"the approved one ({other.language}) {_OTHERWISE}")
+        if (paused := nearest_held(states, *asked)) is not None:
+            status = paused.status.lower().replace("_", " ")
+            why = f"{paused.language} is {status}"
+            self._hold(paused, f"{why} ({paused.reason})" if paused.reason else why)
+        why = f"he did not write within a day, and {unapproved(states, *asked)}"
+        raise SendError(self.provider.name, ErrorClass.AS_TEMPLATE, why)
 
-    def _hold(self, paused: TemplateState) -> None:
-        """Raise Later until a template is approved again; staff are told each day."""
+    def _hold(self, one: TemplateState, why: str) -> NoReturn:
+        """Raise Later until a fitting one is approved; staff are told each day."""
         now = self.now()
-        why = f"{paused.language} is {paused.status.lower()}"
-        if paused.reason:
-            why += f" ({paused.reason})"
-        text = f"{held.held_for(paused.name)}{why}"
-        key = f"template:{paused.name}/{now:%Y-%m-%d}"
-        line = f"[bridge] WhatsApp: {text}. Its messages wait until it is approved."
+        text = f"{held.held_for(one.name)}{why}"
+        key = f"template:{one.name}/{now:%Y-%m-%d}"
+        line = f"[bridge] WhatsApp: {text}. Its messages wait until one is approved."
         self.store.write(partial(put_line, key=key, text=line, now=now))
         raise Later(text, now + HELD_FOR)
 
@@ -98,6 +102,21 @@ class Forms:
         except SendError as none:
             why = f"{error.detail}; {none.detail}"
             raise SendError(error.provider, error.kind, why, code=error.code) from None
+
+
+def _told(message: Message, language: str) -> Message:
+    """Return it in a template's language: its values, in their own order."""
+    if message.told_in is None or akin(language, message.language):
+        return message
+    return message.told_in(language)
+
+
+def _as(found: TemplateState, message: Message) -> Message:
+    """Return it as a template, with the words that stand on that one's button."""
+    button = message.button
+    if button is not None and found.label:
+        button = (found.label, button[1])
+    return replace(message, free=False, template=found.template, button=button)
 
 
 def form_of(message: Message) -> str:

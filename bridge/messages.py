@@ -17,6 +17,7 @@ from bridge.billing.transfers import ANSWERS, TOLD, Form, Gap
 from bridge.errors import ConfigError, TextError
 from bridge.placeholders import Placeholder, cut_values, fill, flatten, split
 from bridge.sandbox import SOURCE_LIMIT, meant
+from bridge.templateform import numbered
 from bridge.textfiles import Reading, Text, read_all
 
 _ABOUT = frozenset({"client", "company"})
@@ -65,7 +66,8 @@ class Rendered:
 
     *values* are the placeholders' values in order, flattened and cut so that the
     whole stays within a template's limit. *button* is (label, address); it is
-    not part of *text*. *variables* are those that it was filled from.
+    not part of *text*. *variables* are those that it was filled from. *body* is the
+    text that was filled, its places numbered.
     """
 
     text: str
@@ -77,6 +79,7 @@ class Rendered:
     variables: Mapping[str, Any] = field(
         default_factory=dict, repr=False, compare=False
     )
+    body: str = ""
 
     @property
     def whole(self) -> str:
@@ -177,7 +180,7 @@ class Texts:
             raise TextError(f"text {name} ({text.language}): {error}") from error
         button = (text.label, url) if text.label else None
         cut = tuple(cut_values(text.parts, values))
-        told = (text.language, name, text.category, variables)
+        told = (text.language, name, text.category, variables, numbered(text.parts))
         return Rendered(body, cut, button, *told)
 
     @staticmethod

@@ -16,7 +16,7 @@ from bridge.views import Amount
 from bridge.whatsapp import Message, Provider, Receipt
 
 #: What stands in a job of a finished text.
-_KEPT = ("text", "values", "button", "language", "name", "category")
+_KEPT = ("text", "values", "button", "language", "name", "category", "body")
 
 
 class StorePost:
@@ -88,6 +88,7 @@ class StorePost:
             language=str(kept["language"]),
             name=str(kept["name"]),
             category=str(kept["category"]),
+            body=str(kept.get("body") or ""),
         )
 
     def number_of(self, user: str) -> str | None:
@@ -146,6 +147,7 @@ class StorePost:
             values=text.values,
             button=text.button,
             other_form=to == self._other_form_of,
+            body=text.body,
             told_in=told_in,
         )
 

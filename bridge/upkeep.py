@@ -11,11 +11,12 @@ import structlog
 
 from bridge.errors import Reason, RemoteError
 from bridge.preparing import Bench
-from bridge.store import book, outbox, talk
+from bridge.store import book, held, outbox, talk
 from bridge.store.outbox import NewJob
 from bridge.tier import MARK
 from bridge.whatsapp import TemplateState
 from bridge.whatsapp.phones import normalise
+from bridge.whatsapp.templates import current
 
 log = structlog.get_logger("whatsapp")
 
@@ -100,8 +101,16 @@ def sync_people(bench: Bench) -> int | None:
 def keep_templates(
     db: sa.Connection, states: list[TemplateState], now: datetime
 ) -> None:
-    """Keep templates as the provider has them; what it has not is forgotten."""
-    for one in states:
+    """Keep templates as the provider has them; what it has not is forgotten.
+
+    What was held back for one that is approved since we last looked goes now.
+    """
+    before = {(row.name, row.language): row for row in talk.known_templates(db)}
+    for one in current(states):
+        was = before.get((one.name, one.language))
+        news = was is None or (was.status, was.body) != (one.status, one.body)
+        if one.approved and news:
+            held.release(db, one.name, now)
         values: dict[str, Any] = {
             "provider_id": one.id,
             "status": one.status,

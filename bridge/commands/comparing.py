@@ -13,7 +13,7 @@ from bridge.samplefields import examples
 from bridge.textfiles import Text
 from bridge.views import View
 from bridge.whatsapp import Provider, TemplateDraft, TemplateState
-from bridge.whatsapp.templates import draft, findings
+from bridge.whatsapp.templates import draft, findings, live
 
 #: Texts of the bridge's that a panel shows: no message is ever made of them.
 _SHOWN = "refusal_"
@@ -71,19 +71,19 @@ def compare(
     hookmap: HookMap, states: Sequence[TemplateState], today: date
 ) -> list[Line]:
     """Return every text in use, in each of its languages, beside its template."""
-    known = {(one.name, one.language): one for one in states}
+    known = live(states)
     lines = []
     for name in sorted(in_use(hookmap)):
         for language in hookmap.texts.languages:
             text = hookmap.texts.text(name, language)
             if text.language != language:
                 continue
-            lines.append(_line(text, hookmap, known.get((name, language)), today))
+            lines.append(_line(text, hookmap, known.get((name, language), []), today))
     return lines
 
 
 def _line(
-    text: Text, hookmap: HookMap, kept: TemplateState | None, today: date
+    text: Text, hookmap: HookMap, there: list[TemplateState], today: date
 ) -> Line:
     here = Line(text.name, text.language, "missing")
     try:
@@ -91,8 +91,10 @@ def _line(
     except TextError as error:
         return replace(here, state="unfit", reason=str(error))
     here = replace(here, draft=made)
-    if kept is None:
+    if not there:
         return here
+    fitting = (one for one in there if one.status and one.fits(made))
+    kept = next(fitting, there[-1])
     here = replace(here, id=kept.id, category=kept.category, reason=kept.reason)
     if not kept.status:
         return replace(here, reason="it was made and never submitted")

@@ -116,16 +116,17 @@ def _pushed(
     lines: list[Line],
 ) -> list[Outcome]:
     """Submit, show how far it is, and keep what is known, whatever happens."""
-    kept = {(one.name, one.language): one for one in states}
+    kept = [*states]
     done: list[Outcome] = []
     try:
         for line, what in submit(provider, lines):
             done.append((line, what))
             _progress(len(done), len(lines))
             if isinstance(what, TemplateState):
-                kept[what.name, what.language] = what
+                kept = [one for one in kept if one.id != what.id]
+                kept.append(what)
     finally:
-        _keep(settings, list(kept.values()))
+        _keep(settings, kept)
         if done and len(done) < len(lines):
             told = f"{len(done)} of {len(lines)} were dealt with before it stopped."
             click.echo(f"{told} The rest: the same command again.", err=True)

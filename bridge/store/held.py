@@ -1,4 +1,4 @@
-"""Messages that are held back until their template is approved again."""
+"""Messages that are held back until a fitting template of theirs is approved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bridge.store.tables import jobs
 
 
 def release(db: sa.Connection, name: str, now: datetime) -> None:
-    """Let go what was held back for a template that is approved again."""
+    """Let go what was held back for a template that is approved."""
     held = sa.update(jobs).where(
         among(jobs.c.state, "waiting"), jobs.c.reason.startswith(held_for(name))
     )
@@ -19,5 +19,5 @@ def release(db: sa.Connection, name: str, now: datetime) -> None:
 
 
 def held_for(name: str) -> str:
-    """Return how the reason of a job begins that waits for a template's approval."""
-    return f'the template "{name}" is not approved any more: '
+    """Return how the reason of a job begins that waits for its template."""
+    return f'the template "{name}" cannot be sent now: '

@@ -55,6 +55,8 @@ class Message:
     provider knows none; else it goes as *template*. *other_form*: to the number in its
     other form at once. *told_in* gives the same in another language. *asks*: *to* is
     the provider's own id of somebody without a number, who is asked to share it.
+    *body* is the text with numbered places, as its template has to say it; empty where
+    that is not known.
     """
 
     to: str
@@ -70,6 +72,7 @@ class Message:
     template: Template | None = None
     other_form: bool = False
     asks: bool = False
+    body: str = ""
     told_in: Callable[[str], Message] | None = field(default=None, compare=False)
 
     @property
@@ -338,7 +341,10 @@ class Provider(Protocol):
         return None
 
     def templates(self) -> list[TemplateState]:
-        """Return every template there is. Raises `RemoteError`."""
+        """Return every template there is, the oldest first. Raises `RemoteError`.
+
+        Of one name and language there may be several, where a change is a new one.
+        """
         return []
 
     def push(self, draft: TemplateDraft, id: str = "") -> TemplateState:

@@ -92,7 +92,10 @@ class Account:
         return tier(word(found, "messaging_limit_tier"))
 
     def templates(self) -> list[TemplateState]:
-        """Return every template, page by page."""
+        """Return every template, page by page.
+
+        Raises RemoteError, also where the list has no end.
+        """
         found: list[TemplateState] = []
         after: dict[str, str] = {}
         for _ in range(_PAGES):
@@ -102,14 +105,14 @@ class Account:
                 limit="100",
                 **after,
             )
-            found += [_state(one) for one in each(page, "data")]
+            found += [_state(one) for one in self._line.rows(page, "data")]
             cursor = text(page, "paging", "cursors", "after", limit=2000)
             if not cursor or not text(page, "paging", "next", limit=4000):
                 return found
             if after.get("after") == cursor:
-                return found
+                break
             after = {"after": cursor}
-        return found
+        raise self._line.unreadable("the list of templates has no end")
 
     def push(self, draft: TemplateDraft, id: str) -> TemplateState:
         """Create a template; with *id*, replace the components of that one."""

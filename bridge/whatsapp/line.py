@@ -17,7 +17,7 @@ from bridge.scrubbing import Scrubber
 from bridge.transport import Answer, Call
 from bridge.whatsapp import Message
 from bridge.whatsapp.phones import normalise
-from bridge.whatsapp.reading import TEXT_LIMIT
+from bridge.whatsapp.reading import TEXT_LIMIT, pick
 
 #: For a whole exchange, in seconds: sending one message, and asking something.
 SEND_SECONDS, ASK_SECONDS = 30.0, 15.0
@@ -142,6 +142,20 @@ class Line:
         except ValueError:
             what = f"HTTP {answer.status}: the answer is no JSON"
             raise RemoteError(self.name, Reason.UNREADABLE, what) from None
+
+    def rows(self, page: Any, name: str) -> list[Any]:
+        """Return the rows of one page of a list. Raises `RemoteError` without any list.
+
+        What is no list must not pass as an empty one: what is not on it is forgotten.
+        """
+        found = pick(page, name)
+        if not isinstance(found, list) or not all(isinstance(r, dict) for r in found):
+            raise self.unreadable(f'the answer has no list of "{name}"')
+        return found
+
+    def unreadable(self, what: str) -> RemoteError:
+        """Return the error of an answer that is none to what was asked."""
+        return RemoteError(self.name, Reason.UNREADABLE, what)
 
     def refusal(
         self, answer: Answer, rule: Rule, *, code: object = "", said: str = ""

@@ -13,8 +13,10 @@ from bridge.templateform import (
     numbered,
 )
 from bridge.textfiles import Text
-from bridge.whatsapp import TemplateDraft, TemplateState
+from bridge.whatsapp import Message, TemplateDraft, TemplateState
 
+#: States in which a template is being looked at, or was approved and may be so again.
+_HELD = ("PENDING", "RECEIVED", "IN_APPEAL", "PAUSED", "DISABLED")
 #: Longest address of a button, with its variable.
 _URL_LIMIT = 2000
 
@@ -79,6 +81,27 @@ def _button(text: Text, address: str, base: str) -> tuple[str, list[str]]:
     return url, ["the button's address is too long"] if long else []
 
 
+def live(
+    states: Sequence[TemplateState],
+) -> dict[tuple[str, str], list[TemplateState]]:
+    """Return of each name and language the newest approved one, and what is newer.
+
+    *states* are the oldest first; without an approved one it is all there are.
+    """
+    found: dict[tuple[str, str], list[TemplateState]] = {}
+    for one in states:
+        if one.approved:
+            found[one.name, one.language] = []
+        found.setdefault((one.name, one.language), []).append(one)
+    return found
+
+
+def current(states: Sequence[TemplateState]) -> list[TemplateState]:
+    """Return one of each name and language: the newest approved, else the newest."""
+    every = live(states).values()
+    return [some[0] if some[0].approved else some[-1] for some in every]
+
+
 def chosen(
     states: Sequence[TemplateState], name: str, language: str, default: str = ""
 ) -> TemplateState | None:
@@ -93,8 +116,8 @@ def chosen(
 def nearest_held(
     states: Sequence[TemplateState], name: str, language: str, default: str = ""
 ) -> TemplateState | None:
-    """Return the nearest one that was approved, and may be so again by itself."""
-    return _first(states, name, language, default, ("PAUSED", "DISABLED"))
+    """Return the nearest one that may be approved without anybody submitting it."""
+    return _first(states, name, language, default, _HELD)
 
 
 def _first(
@@ -122,6 +145,22 @@ def nearest(known: Iterable[str], language: str, default: str = "") -> list[str]
 def akin(one: str, other: str) -> bool:
     """Tell whether two languages are one text to us: es and es_AR, not es and en."""
     return one.split("_")[0] == other.split("_")[0]
+
+
+def says(state: TemplateState, message: Message) -> bool:
+    """Tell whether a template says what a message's text says, as far as is known.
+
+    The values of a message stand right in a template of its own text alone. The words
+    on its button may be others: where it leads to is what counts.
+    """
+    if not (state.body and message.body):
+        return True
+    address = message.button[1] if message.button else ""
+    fixed, mark, _ = state.url.partition("{{")
+    leads = address.rstrip("/") == fixed.rstrip("/")
+    if mark:
+        leads = address.startswith(fixed) and address != fixed
+    return leads and state.body.strip() == message.body.strip()
 
 
 def unapproved(

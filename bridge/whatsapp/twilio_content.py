@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-from bridge.errors import SendError
+from bridge.errors import RemoteError, SendError
 from bridge.transport import Answer, Call
 from bridge.whatsapp import TemplateDraft, TemplateState
 from bridge.whatsapp.line import Line
-from bridge.whatsapp.reading import TEXT_LIMIT, each, pick, text, word
+from bridge.whatsapp.reading import TEXT_LIMIT, pick, text, word
 
 _TEXT, _ACTION = "twilio/text", "twilio/call-to-action"
 _PAGES = 200
@@ -32,31 +33,39 @@ class Content:
         self._judge = judge
 
     def templates(self) -> list[TemplateState]:
-        """Return every template with its approval, page by page."""
-        found: list[TemplateState] = []
+        """Return every template with its approval, the oldest first.
+
+        Raises RemoteError, also where the list has no end.
+        """
+        found: list[tuple[str, TemplateState]] = []
         tail = "/v1/ContentAndApprovals?PageSize=100"
         for _ in range(_PAGES):
             call = Call.get(f"{self._base}{tail}", headers=self._auth)
             page = self._line.ask(call, self._judge)
-            found += [_state(one) for one in each(page, "contents")]
+            rows = self._line.rows(page, "contents")
+            found += [(text(one, "date_created"), _state(one)) for one in rows]
             # The next page is asked for at our own address, whatever host it names.
             following = text(page, "meta", "next_page_url", limit=4000)
             if not following:
-                break
+                return [state for _, state in sorted(found, key=lambda one: one[0])]
             parts = urlsplit(following)
             tail = f"{parts.path}?{parts.query}"
-        return found
+        raise self._line.unreadable(f"the list of templates has over {_PAGES} pages")
 
     def push(self, draft: TemplateDraft, id: str) -> TemplateState:
-        """Create a template and submit it; the one it replaces is deleted after."""
+        """Create a template and submit it. An approved one stays until this is, too.
+
+        What is older than that one goes, and with *id* what it replaces and was not
+        approved.
+        """
         url = f"{self._base}/v1/Content"
         made = self._post(url, _content(draft))
         sid = text(made, "sid")
         asked = {"name": draft.name, "category": draft.category.upper()}
         found = self._post(f"{url}/{sid}/ApprovalRequests/whatsapp", asked)
         if id and id != sid:
-            call = Call("DELETE", f"{url}/{id}", self._auth)
-            self._line.ask(call, self._judge, empty=True)
+            with suppress(RemoteError):  # what is left now goes with the next one
+                self._clear(draft, id, sid)
         return TemplateState(
             draft.name,
             draft.language,
@@ -68,6 +77,21 @@ class Content:
             draft.label,
             draft.url,
         )
+
+    def _clear(self, draft: TemplateDraft, old: str, new: str) -> None:
+        """Delete what nobody sends or waits for any more. Raises RemoteError."""
+        every = [
+            one
+            for one in self.templates()
+            if (one.name, one.language) == (draft.name, draft.language)
+            and (one.status or one.id == old)  # never what somebody is still writing
+        ]
+        approved = [one.id for one in every if one.approved][-1:]
+        for one in every:
+            if one.id not in (new, *approved):
+                url = f"{self._base}/v1/Content/{one.id}"
+                call = Call("DELETE", url, self._auth)
+                self._line.ask(call, self._judge, empty=True)
 
     def _post(self, url: str, body: dict[str, Any]) -> Any:
         call = Call.post(url, json=body, headers=self._auth)

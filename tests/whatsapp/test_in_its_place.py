@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,10 @@ from looking import job, rows, staff_lines
 from bridge import upkeep
 from bridge.demo.panel_example import ANA, FRANK
 from bridge.store import tables, talk
+from bridge.templateform import numbered
+from bridge.textfiles import read_all
+from bridge.whatsapp import Message, TemplateState
+from bridge.whatsapp.templates import says
 from tests.whatsapp.talking import fail, the_template, welcome
 
 AR, OTHER = "+5491140000001", "+541140000001"
@@ -191,7 +196,9 @@ def test_a_paused_template_holds_its_messages_until_it_is_approved(talk_, code, 
 
     assert before == len(talk_.cloud.taken) - 1 == int(later)
     assert talk_.messages()[-1].state == "accepted"
-    lines = [one for one in staff_lines(talk_) if "is not approved any more" in one]
+    lines = [
+        one for one in staff_lines(talk_) if "cannot be sent now: es is paused" in one
+    ]
     assert 1 <= len(lines) <= 5
 
 
@@ -285,12 +292,105 @@ def test_it_is_said_what_is_approved_what_is_missing_and_what_to_do(
     assert "templates push" in reason
 
 
-def test_one_that_waits_for_its_approval_is_named(wired):
-    kit = wired()
-    approve(kit)
-    kit.cloud.review("password_changed", "es", "PENDING", "")
-    upkeep.sync_templates(kit.bridge.bench)
-    kit.world.change_password(ANA)
-    kit.work()
+@pytest.mark.parametrize("by_webhook", [True, False])
+@pytest.mark.parametrize("status", ["PENDING", "IN_APPEAL", "RECEIVED"])
+def test_one_that_is_looked_at_holds_its_messages(talk_, status, by_webhook):
+    approve(talk_)
+    close(talk_)
+    talk_.cloud.review("password_changed", "es", status, "")
+    upkeep.sync_templates(talk_.bridge.bench)
+    welcome_or_hold(talk_)
+    waiting, before = job(talk_, "/user-password"), len(talk_.cloud.taken)
+    talk_.cloud.review("password_changed", "es", "APPROVED", "")
+    if by_webhook:
+        talk_.tell()
+    else:
+        upkeep.sync_templates(talk_.bridge.bench)
+    talk_.work()
 
-    assert "not approved in es (es is pending)" in job(kit, "/user-password").reason
+    assert (waiting.state, before, len(talk_.cloud.taken)) == ("waiting", 0, 1)
+    word = status.lower().replace("_", " ")
+    assert f"cannot be sent now: es is {word}" in waiting.reason
+
+
+def test_one_that_was_rejected_holds_nothing(talk_):
+    approve(talk_)
+    close(talk_)
+    talk_.cloud.review("password_changed", "es", "REJECTED", "")
+    upkeep.sync_templates(talk_.bridge.bench)
+    welcome_or_hold(talk_)
+
+    assert job(talk_, "/user-password").state == "parked"
+
+
+# --- A text that was edited since its template was approved ---
+
+GREETING = "Hola {{ client.first_name }}, este es un aviso de seguridad: "
+GREETED = "Aviso de {{ company.name }} para {{ client.first_name }}: "
+
+
+def edited(wired, config_with):
+    """Ana's alert is to go by template, and its text was changed since approval."""
+    config = config_with()
+    kit = wired(config_dir=config)
+    approve(kit)
+    close(kit)
+    file = config / "messages/es/password_changed.txt"
+    text = file.read_text("utf-8")
+    assert GREETING in text
+    file.write_text(text.replace(GREETING, GREETED), "utf-8")
+    assert kit.bridge.bench.map.refresh()
+    return kit, file
+
+
+def test_an_edited_text_waits_until_its_template_says_the_same(wired, config_with):
+    kit, file = edited(wired, config_with)
+    welcome_or_hold(kit)
+    waiting, before = job(kit, "/user-password"), len(kit.cloud.taken)
+    kit.advance(hours=3)
+    body = numbered(read_all(file.parents[1]).texts["password_changed", "es"].parts)
+    approve(kit, body=body)
+    kit.advance(hours=1)
+
+    assert (waiting.state, before) == ("waiting", 0)
+    says = "the approved one (es) says something else than the text: "
+    assert f"{says}whmcs-bridge templates push" in waiting.reason
+    lines = [one for one in staff_lines(kit) if says in one]
+    assert len(lines) == 1
+    (taken,) = kit.cloud.taken
+    company = kit.bridge.bench.map.current.company.name
+    assert taken.values[:2] == (company, kit.world.clients[ANA].firstname)
+    assert kit.messages()[-1].text == f"{taken.text}\nVer: {BUTTON[:-5]}{taken.button}"
+
+
+def test_inside_the_window_an_edited_text_goes_as_it_is(wired, config_with):
+    kit, _ = edited(wired, config_with)
+    now = kit.clock.now()
+    kit.cloud.open = {kit.number(ANA)}
+    kit.bridge.store.write(lambda db: talk.wrote(db, kit.number(ANA), now))
+    welcome(kit)
+
+    assert kit.cloud.taken[0].text.startswith("Aviso de ")
+
+
+TEMPLATE = TemplateState("aviso", "es", "APPROVED", body="Hola {{1}}, mira.",
+                         label="Ver", url="https://panel.example/{{1}}")  # fmt: skip
+MESSAGE = Message("+1", "Hola Ana, mira.", "es", "aviso", "t", body="Hola {{1}}, mira.",
+                  button=("Ver", "https://panel.example/x"))  # fmt: skip
+SAYS = [
+    ({}, {}, True),
+    ({"body": "Mira, {{1}}."}, {}, False),
+    ({"body": ""}, {}, True),
+    ({}, {"body": ""}, True),
+    ({"label": "Otro"}, {}, True),
+    ({"label": "", "url": ""}, {}, False),
+    ({}, {"button": None}, False),
+    ({"url": "https://elsewhere.example/{{1}}"}, {}, False),
+    ({"url": "https://panel.example/x"}, {}, True),
+    ({"url": "https://panel.example/y"}, {}, False),
+]
+
+
+@pytest.mark.parametrize(("template", "message", "same"), SAYS)
+def test_a_template_says_what_the_text_says_or_not(template, message, same):
+    assert says(replace(TEMPLATE, **template), replace(MESSAGE, **message)) is same

@@ -118,7 +118,10 @@ def test_one_that_failed_later_is_sent_anew_as_one(talk_):
 
 def test_whose_window_closed_meanwhile_gets_one_template(talk_):
     talk_.cloud.templates.add(
-        "several", "es", body=the_template(talk_, "several"), url=""
+        "several",
+        "es",
+        body=the_template(talk_, "several"),
+        url="https://clientes.example.com",
     )
     upkeep.sync_templates(talk_.bridge.bench)
     waiting_together(talk_)

@@ -16,8 +16,8 @@ from bridge.textfiles import Text, read_all
 from bridge.transport import Transport
 from bridge.whatsapp import Template, TemplateDraft, TemplateState
 from bridge.whatsapp.reading import fitted
-from bridge.whatsapp.templates import chosen, draft, findings
-from tests.whatsapp.providers import HELLO, now, provider, received
+from bridge.whatsapp.templates import chosen, current, draft, findings
+from tests.whatsapp.providers import HELLO, now, provider, received, serving
 
 CONFIG = Path(__file__).parents[2] / "config" / "messages"
 TEXTS = read_all(CONFIG).texts
@@ -223,7 +223,7 @@ def test_a_template_is_submitted_listed_and_changed(name, adapter, stub):
         stub.review("aviso", "es", "APPROVED")
 
     second = adapter.push(changed, first.id)
-    (listed,) = adapter.templates()
+    *_, listed = adapter.templates()
 
     assert stub.refused == []
     assert first.fits(DRAFT)
@@ -231,6 +231,30 @@ def test_a_template_is_submitted_listed_and_changed(name, adapter, stub):
     assert listed.fits(changed)
     assert listed.id == second.id
     assert (listed.label, listed.approved) == ("Ver factura", False)
+
+
+@pytest.mark.parametrize("name", ["twilio"])
+def test_an_approved_content_stays_until_the_next_one_is_approved(name, adapter, stub):
+    bodies = [f"Hola {{{{1}}}}, la factura {{{{2}}}} es la {n}." for n in range(5)]
+    ids = [stub.add("aviso", "es", bodies[0])]
+    other, draft_of_his = stub.add("aviso", "en", "Hi."), stub.add("aviso", "es", "x")
+    stub.contents[draft_of_his]["approval"]["status"] = "unsubmitted"
+
+    def push(body):
+        ids.append(adapter.push(replace(DRAFT, body=body), ids[-1]).id)
+        left = {one.id for one in adapter.templates()} - {other, draft_of_his}
+        return [ids.index(id) for id in ids if id in left]
+
+    def shown():
+        known = {one.language: one.id for one in current(adapter.templates())}
+        return ids.index(known["es"])
+
+    assert (push(bodies[1]), shown()) == ([0, 1], 0)
+    assert (push(bodies[2]), shown()) == ([0, 2], 0)
+    stub.contents[ids[2]]["approval"]["status"] = "approved"
+    assert shown() == 2
+    assert (push(bodies[3]), shown()) == ([2, 3], 2)
+    assert {other, draft_of_his} <= set(stub.contents)
 
 
 def test_pages_of_templates_are_all_read():
@@ -246,6 +270,50 @@ def test_pages_of_templates_are_all_read():
     assert [one.name for one in found] == [f"t{n}" for n in range(8)]
     assert [one.approved for one in found] == [True] + [False] * 7
     assert (found[0].reason, found[7].reason) == ("", "INVALID_FORMAT")
+
+
+NONSENSE = ["{}", "[]", "17", "null", '{"data": null, "contents": null}',
+            '{"error": {"code": 1}}', '{"data": {}, "contents": {}}',
+            '{"data": [17], "contents": ["x"]}']  # fmt: skip
+
+
+@windowed
+@pytest.mark.parametrize("body", NONSENSE)
+def test_a_list_that_is_none_is_no_empty_list(name, body):
+    with (
+        serving([{"status": 200, "text": body}]) as server,
+        Transport(pool=1) as line,
+        pytest.raises(RemoteError) as caught,
+    ):
+        provider(name, server.url, line).templates()
+
+    assert caught.value.reason is Reason.UNREADABLE
+
+
+@windowed
+def test_an_empty_list_is_one(name):
+    page = {"data": [], "contents": []}
+    with serving([{"status": 200, "json": page}]) as server, Transport(pool=1) as line:
+        assert provider(name, server.url, line).templates() == []
+
+
+ENDLESS = {
+    "cloud": {"data": [], "paging": {"cursors": {"after": "A"}, "next": "https://x/"}},
+    "twilio": {"contents": [], "meta": {"next_page_url": "https://x.example/v1/C"}},
+}
+
+
+@windowed
+def test_a_list_without_an_end_is_not_taken_for_the_whole(name):
+    pages = [{"status": 200, "json": ENDLESS[name]}] * 200
+    with (
+        serving(pages) as server,
+        Transport(pool=1) as line,
+        pytest.raises(RemoteError, match="list of templates has") as caught,
+    ):
+        provider(name, server.url, line).templates()
+
+    assert caught.value.reason is Reason.UNREADABLE
 
 
 @pytest.mark.parametrize(

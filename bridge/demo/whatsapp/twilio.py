@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -63,6 +64,7 @@ class TwilioStub(Stub):
         super().__init__(now)
         self.token, self.webhook = token, webhook
         self.contents: dict[str, dict[str, Any]] = {}
+        self._numbers = itertools.count()
         self.open: set[str] | None = None
         #: The messaging service that takes what comes in, empty where none does.
         self.service = ""
@@ -158,12 +160,14 @@ class TwilioStub(Stub):
         return self._keep(name, language, types, "approved")
 
     def _keep(self, name: str, language: str, types: Any, status: str) -> str:
-        sid = f"HX{len(self.contents):032x}"
+        number = next(self._numbers)
+        sid = f"HX{number:032x}"
         approval = {"name": name, "status": status, "category": "UTILITY"}
         self.contents[sid] = {
             "sid": sid,
             "friendly_name": name,
             "language": language,
+            "date_created": f"2026-01-01T{number:08}Z",
             "types": types,
             "approval": approval | {"rejection_reason": ""},
         }

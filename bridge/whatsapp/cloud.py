@@ -221,7 +221,8 @@ class CloudProvider(Provider):
 
     def read(self, hook: WebhookRequest) -> list[Notice]:
         """Return all that a webhook tells; batches are unpacked."""
-        return notices(decode(hook.body), self._line.now(), rule_for)
+        ours = (self.number, self._settings.waba_id)
+        return notices(decode(hook.body), self._line.now(), rule_for, ours)
 
     def health(self) -> list[Health]:
         """Ask for the number, its quality and limit, and where webhooks go."""

@@ -281,6 +281,8 @@ def _receipt(answer: Answer, message: Message) -> Receipt:
         detail["wa_id"] = wa_id
     if user := text(found, "contacts", 0, "user_id"):
         detail["user_id"] = user
+    if message.asks:  # written to an identity: there is no number to compare
+        return Receipt(id, detail=detail)
     return Receipt(id, detail=detail | elsewhere(message.to, wa_id))
 
 

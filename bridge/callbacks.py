@@ -32,6 +32,7 @@ from bridge.whatsapp import (
     ConsentNotice,
     Inbound,
     Notice,
+    Other,
     Provider,
     SessionNotice,
     State,
@@ -184,7 +185,10 @@ def _news(
 
 
 def _ours(provider: Provider, one: Notice) -> bool:
-    """Tell whether a message was written to our number, not to a neighbour's."""
+    """Tell whether it is about our number, not a neighbour's on the same webhook."""
+    if isinstance(one, Other) and one.kind.startswith("of another "):
+        log.warning("webhook of a neighbour", provider=provider.name, what=one.kind)
+        return False
     if not isinstance(one, Inbound) or one.number in ("", provider.number):
         return True
     log.warning("message to another number", provider=provider.name, to=one.number)

@@ -221,7 +221,8 @@ class CloudProvider(Provider):
 
     def read(self, hook: WebhookRequest) -> list[Notice]:
         """Return all that a webhook tells; batches are unpacked."""
-        return notices(decode(hook.body), self._line.now(), rule_for)
+        ours = (self.number, self._settings.waba_id)
+        return notices(decode(hook.body), self._line.now(), rule_for, ours)
 
     def health(self) -> list[Health]:
         """Ask for the number, its quality and limit, and where webhooks go."""
@@ -280,6 +281,8 @@ def _receipt(answer: Answer, message: Message) -> Receipt:
         detail["wa_id"] = wa_id
     if user := text(found, "contacts", 0, "user_id"):
         detail["user_id"] = user
+    if message.asks:  # written to an identity: there is no number to compare
+        return Receipt(id, detail=detail)
     return Receipt(id, detail=detail | elsewhere(message.to, wa_id))
 
 

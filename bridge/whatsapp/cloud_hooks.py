@@ -41,14 +41,32 @@ _TEMPLATES = (
 Judge = Callable[[int | None], Rule]
 
 
-def notices(body: Any, now: datetime, judge: Judge) -> list[Notice]:
-    """Return everything in a webhook's JSON, in its order."""
+def notices(
+    body: Any, now: datetime, judge: Judge, ours: tuple[str, str]
+) -> list[Notice]:
+    """Return everything in a webhook's JSON, in its order.
+
+    *ours* are the ids of number and account: an app hears of all that it is
+    subscribed to.
+    """
     found: list[Notice] = []
     for entry in each(body, "entry"):
         for change in each(entry, "changes"):
-            field = text(change, "field") or "?"
-            found += _change(field, pick(change, "value"), now, judge)
+            field, value = text(change, "field") or "?", pick(change, "value")
+            if another := _another(entry, value, ours):
+                found.append(Other(another))
+            else:
+                found += _change(field, value, now, judge)
     return found or [Other(text(body, "object") or "?")]
+
+
+def _another(entry: Any, value: Any, ours: tuple[str, str]) -> str:
+    """Return whose an update is if not ours: by its number, else by its account."""
+    number, account = ours
+    named = text(value, "metadata", "phone_number_id")
+    if named:
+        return "" if named == number else "of another number"
+    return "" if text(entry, "id") in ("", account) else "of another account"
 
 
 def _change(field: str, value: Any, now: datetime, judge: Judge) -> Iterator[Notice]:

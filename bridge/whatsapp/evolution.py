@@ -174,6 +174,8 @@ class EvolutionProvider(Provider):
     def read(self, hook: WebhookRequest) -> list[Notice]:
         """Return the messages, states and changes of the session that came in."""
         body = decode(hook.body)
+        if text(body, "instance") not in ("", self.number):
+            return [Other("of another instance")]
         event = text(body, "event").casefold().replace("_", ".")
         data = pick(body, "data")
         now = self._line.now()

@@ -186,6 +186,8 @@ class WahaProvider(Provider):
     def read(self, hook: WebhookRequest) -> list[Notice]:
         """Return the message, state or change of the session that came in."""
         body = decode(hook.body)
+        if text(body, "session") not in ("", self.number):
+            return [Other("of another session")]
         event, payload = text(body, "event"), pick(body, "payload")
         now = instant(pick(body, "timestamp"), self._line.now())
         if event in ("message", "message.any"):

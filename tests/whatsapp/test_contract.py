@@ -573,3 +573,14 @@ def test_a_number_is_looked_up_where_the_gateway_knows_better(name, adapter, stu
     assert stub.asks == asks, "the second one comes from memory"
     if name in known:
         assert adapter.check_number("+5491155550000") is None
+
+
+def test_whose_number_was_asked_for_went_to_no_other_number(transport):
+    contact = {"input": "AR.1349", "wa_id": "5491155551234", "user_id": "AR.1349"}
+    answer = {"contacts": [contact], "messages": [{"id": "wamid.1"}]}
+    with serving([{"status": 200, "json": answer}]) as script:
+        adapter = provider("cloud", script.url, transport)
+        receipt = adapter.send(replace(HELLO, to="AR.1349", asks=True))
+
+    assert receipt.id == "wamid.1"
+    assert "reached" not in receipt.detail

@@ -132,7 +132,7 @@ def test_two_cards_share_nothing(talk_):
 
 def _hook(cards: list[dict[str, Any]]) -> dict[str, Any]:
     message = {"id": "wamid.1", "type": "contacts", "from_user_id": "AR.1"}
-    value = {"metadata": {"phone_number_id": "1"}}
+    value = {"metadata": {"phone_number_id": "106540352242922"}}
     value |= {"messages": [message | {"timestamp": "1793624400", "contacts": cards}]}
     change = {"field": "messages", "value": value}
     return {"object": "x", "entry": [{"id": "1", "changes": [change]}]}

@@ -5,6 +5,7 @@ The sender may be set in another form than the provider names it.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from bridge import wiring
 from bridge.demo.whatsapp.twilio import TwilioStub
 from bridge.settings import Secret, Settings
 from bridge.store import tables
-from tests.whatsapp.providers import GIVEN, HELLO, PUBLIC
+from bridge.whatsapp import Other
+from tests.whatsapp.providers import GIVEN, HELLO, PUBLIC, hook, provider
+from tests.whatsapp.talking import welcome
 
 SERVICE, ANOTHER = "MG" + "a" * 32, "MG" + "b" * 32
 
@@ -34,11 +37,11 @@ def wired_to(kit: Any, bridge_for: Any, name: str, **changed: str) -> Any:
 
 def post(bridge: Any, name: str, stub: Any) -> None:
     """Post what a simulated provider has to say; it is answered 200 in any case."""
-    for hook in stub.take():
+    for told in stub.take():
         answer = (
             bridge.app()
             .test_client()
-            .post(f"/whatsapp/{name}", data=hook.body, headers=dict(hook.headers))
+            .post(f"/whatsapp/{name}", data=told.body, headers=dict(told.headers))
         )
         assert answer.status_code == 200
 
@@ -92,3 +95,83 @@ def test_what_was_written_to_another_sender_is_not_ours(
 
     assert stopped(bridge) == []
     assert rows(bridge.store, tables.events) == []
+
+
+WHO = {"remoteJid": "5491155551234@s.whatsapp.net"}
+GATEWAYS = [
+    ("evolution", "instance", "ventas", {"event": "messages.upsert", "data": {
+        "key": WHO | {"id": "A", "fromMe": False}, "message": {"conversation": "STOP"},
+    }}),
+    ("evolution", "instance", "ventas", {"event": "messages.update", "data": {
+        "keyId": "A", "status": "READ", "fromMe": True, **WHO,
+    }}),
+    ("evolution", "instance", "ventas", {"event": "connection.update", "data": {
+        "state": "close",
+    }}),
+    ("waha", "session", "default", {"event": "message", "payload": {
+        "id": "false_5491155551234@c.us_A", "from": "5491155551234@c.us",
+        "body": "STOP",
+    }}),
+    ("waha", "session", "default", {"event": "message.ack", "payload": {
+        "id": "true_5491155551234@c.us_A", "from": "5491155551234@c.us", "ack": 3,
+    }}),
+    ("waha", "session", "default", {"event": "session.status", "payload": {
+        "status": "STOPPED",
+    }}),
+]  # fmt: skip
+
+
+def read(name: str, body: Any) -> list[Any]:
+    adapter = provider(name, "http://127.0.0.1:9", None)
+    return adapter.read(hook(json.dumps(body).encode(), name=name))
+
+
+@pytest.mark.parametrize(("name", "field", "ours", "body"), GATEWAYS)
+def test_a_gateways_callbacks_are_of_one_session(name, field, ours, body):
+    (taken,) = read(name, body)
+
+    assert not isinstance(taken, Other)
+    assert read(name, body | {field: ours}) == [taken]
+    assert read(name, body | {field: "otra"}) == [Other(f"of another {field}")]
+
+
+NUMBER_ID, WABA_ID = "106540352242922", "102290129340398"
+STATUS = {"id": "wamid.1", "status": "read", "timestamp": "1795359600"}
+NAMED = {"message_template_name": "welcome", "message_template_language": "es"}
+CLOUD = [
+    ("messages", {"statuses": [STATUS]}),
+    ("messages", {"messages": [{"id": "wamid.2", "type": "text", "from": "549115"}]}),
+    ("user_preferences", {"user_preferences": [{"wa_id": "1", "value": "stop"}]}),
+    ("message_template_status_update", NAMED | {"event": "DISABLED"}),
+    ("template_category_update", NAMED | {"new_category": "MARKETING"}),
+]
+
+
+def cloud(field: str, value: Any, account: str, number: str) -> list[Any]:
+    told = value | ({"metadata": {"phone_number_id": number}} if number else {})
+    entry = {"changes": [{"field": field, "value": told}]}
+    return read("cloud", {"entry": [entry | ({"id": account} if account else {})]})
+
+
+@pytest.mark.parametrize(("field", "value"), CLOUD)
+def test_metas_updates_are_of_one_number_and_account(field, value):
+    for account, number in [(WABA_ID, ""), ("", ""), (WABA_ID, NUMBER_ID)]:
+        (taken,) = cloud(field, value, account, number)
+        assert not isinstance(taken, Other)
+
+    assert cloud(field, value, "9", "") == [Other("of another account")]
+    assert cloud(field, value, WABA_ID, "7") == [Other("of another number")]
+
+
+def test_a_neighbours_state_with_our_tag_marks_no_message(talk_):
+    talk_.cloud.states = ()
+    sent = welcome(talk_)
+    status = STATUS | {"biz_opaque_callback_data": sent.key, "recipient_id": "1"}
+    value = {"metadata": {"phone_number_id": "777"}, "statuses": [status]}
+    change = {"field": "messages", "value": value}
+    talk_.cloud.post({"object": "x", "entry": [{"id": "9", "changes": [change]}]})
+
+    assert talk_.tell() == [200]
+
+    assert talk_.messages()[-1].state == "accepted"
+    assert rows(talk_.bridge.store, tables.receipts) == []

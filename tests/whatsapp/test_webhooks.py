@@ -41,7 +41,7 @@ def change(field: str = "messages", **value: object) -> dict[str, object]:
 
 
 def meta(*changes: object) -> dict[str, object]:
-    entry = {"id": "1", "changes": list(changes)}
+    entry = {"id": "102290129340398", "changes": list(changes)}
     return {"object": "whatsapp_business_account", "entry": [entry]}
 
 

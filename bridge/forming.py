@@ -16,7 +16,7 @@ from bridge.hooks.records import STATUS_OF
 from bridge.store import Store, held, outbox, talk
 from bridge.store.outbox import NewJob
 from bridge.whatsapp import Message, Provider, TemplateState
-from bridge.whatsapp.templates import akin, chosen, nearest_held, says, unapproved
+from bridge.whatsapp.templates import chosen, nearest_held, says, unapproved
 
 #: What waits for a template to be approved again looks for itself so often.
 HELD_FOR = timedelta(hours=1)
@@ -106,7 +106,7 @@ class Forms:
 
 def _told(message: Message, language: str) -> Message:
     """Return it in a template's language: its values, in their own order."""
-    if message.told_in is None or akin(language, message.language):
+    if message.told_in is None or language == message.language:
         return message
     return message.told_in(language)
 

@@ -117,6 +117,8 @@ def _words(message: str, value: Any) -> str:
     if message in _WORDS:
         return _WORDS[message].format(said=said(value))
     message = message.replace("Must be one of: ", "must be one of ").rstrip(".")
+    # One that is empty is not written down: the key is left out.
+    message = message.replace("must be one of , ", "must be one of ")
     if message.startswith("must be one of ") and isinstance(value, str):
         choices = message.removeprefix("must be one of ").split(", ")
         return f"{message}, not {said(value)}{meant(value, choices)}"

@@ -132,9 +132,11 @@ class StorePost:
 
     def _message(self, to: str, text: Any, key: str) -> Message:
         def told_in(language: str) -> Message:
-            variables = getattr(text, "variables", {})
-            told = self._texts.render(text.name, language, variables)
+            told = self._texts.render(text.name, language, text.variables)
             return self._message(to, told, key)
+
+        # What was finished long ago has nothing any more to be told anew with.
+        again = bool(text.variables) or not text.values
 
         return Message(
             to=to,
@@ -148,7 +150,7 @@ class StorePost:
             button=text.button,
             other_form=to == self._other_form_of,
             body=text.body,
-            told_in=told_in,
+            told_in=told_in if again else None,
         )
 
     def _keep(

@@ -75,10 +75,17 @@ def test_a_text_of_ours_goes_with_made_up_data(cloud, stub):
     assert stub.refused == []
 
 
-def test_without_an_approved_template_it_says_what_to_do(cloud, stub):
-    result = notify(cloud, status=1)
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ((), "Error: no template is approved: "),
+        (("--message", "welcome"), 'Error: the template "welcome" is not approved: '),
+    ],
+)
+def test_without_an_approved_template_it_says_what_to_do(cloud, stub, more, says):
+    result = notify(cloud, *more, status=1)
 
-    assert "templates push" in result.output
+    assert f"{says}`whmcs-bridge templates push`" in result.output
     assert stub.taken == []
 
 

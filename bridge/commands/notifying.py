@@ -200,9 +200,9 @@ def _message(settings: Settings, provider: Provider, to: str, name: str) -> Mess
         return message
     found = _approved(settings, provider.templates(), name)
     if found is None:
-        what = f'"{name}"' if name else "no template"
+        what = f'the template "{name}" is not' if name else "no template is"
         raise click.ClickException(
-            f"{what} is not approved: `whmcs-bridge templates push`. Or let that "
+            f"{what} approved: `whmcs-bridge templates push`. Or let that "
             "person write to the number first: for a day free text may be sent."
         )
     if found.name in load_map(settings.config_dir).texts.names():

@@ -142,11 +142,6 @@ def nearest(known: Iterable[str], language: str, default: str = "") -> list[str]
     return [*dict.fromkeys(word for word in (language, stem, *kin, default) if word)]
 
 
-def akin(one: str, other: str) -> bool:
-    """Tell whether two languages are one text to us: es and es_AR, not es and en."""
-    return one.split("_")[0] == other.split("_")[0]
-
-
 def says(state: TemplateState, message: Message) -> bool:
     """Tell whether a template says what a message's text says, as far as is known.
 

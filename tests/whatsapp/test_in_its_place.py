@@ -173,6 +173,32 @@ def test_values_stand_in_the_order_of_the_language_that_goes_out(wired, config_w
     assert kit.cloud.taken[0].values[0] == kit.world.clients[FRANK].firstname
 
 
+def test_two_kinds_of_one_language_may_have_their_own_order(wired, config_with):
+    config = config_with()
+    texts = config / "messages"
+    name, place = "{{ client.first_name }}", "{{ company.name }}"
+    (texts / "es_AR").mkdir()
+    for file in (texts / "es").glob("*.txt"):
+        (texts / "es_AR" / file.name).write_text(file.read_text("utf-8"), "utf-8")
+    for language, text in (
+        ("es", f"Hola {name}, tu clave en {place} se cambió recién, ¿sí?"),
+        ("es_AR", f"Che, en {place} se cambió la clave de {name}, ¿fuiste vos?"),
+    ):
+        file = texts / language / "password_changed.txt"
+        file.write_text(f"---\ncategory: utility\n---\n{text}\n", "utf-8")
+    kit = wired(config_dir=config)
+    body = "Che, en {{1}} se cambió la clave de {{2}}, ¿fuiste vos?"
+    kit.cloud.templates.add("password_changed", "es_AR", body=body)
+    upkeep.sync_templates(kit.bridge.bench)
+    kit.world.change_password(ANA)
+    kit.work()
+
+    ana = kit.world.clients[ANA].firstname
+    assert kit.cloud.taken[0].values[1] == ana
+    assert kit.messages()[0].text == kit.cloud.taken[0].text
+    assert kit.messages()[0].language == "es_AR"
+
+
 # --- A template that is approved again ---
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.billing.model import Client
@@ -43,6 +43,8 @@ CANCEL = frozenset(
         "cancelamento",
     }
 )
+#: After so long an answer is none to what he just wrote, and no free text either.
+_OF_USE = timedelta(hours=23)
 #: Tickets of what one telephone writes in a day, at most.
 _TICKETS = 5
 #: Clients of one telephone that are read from the panel, at most.
@@ -77,6 +79,8 @@ def answer_message(ctx: Context) -> Outcome:
         return _opt(ctx, number, clients, words or payload, out=False)
     if (outcome := transfers.take(ctx, number, clients, text)) is not None:
         return outcome
+    if _late(ctx):
+        return {"from": number, "route": "it came too late to be answered"}
     if len(clients) == 1:
         told = self_service.answer(ctx, number, clients[0], words or payload)
         if told is not None:
@@ -84,6 +88,10 @@ def answer_message(ctx: Context) -> Outcome:
     if words in CANCEL or payload in CANCEL:
         return _once_a_day(ctx, number, clients, "inbound_how_to_cancel", "cancel")
     return _other(ctx, number, clients)
+
+
+def _late(ctx: Context) -> bool:
+    return ctx.event is not None and ctx.now - ctx.event.occurred_at > _OF_USE
 
 
 def folded(text: str) -> str:
@@ -188,6 +196,8 @@ def _ticket(ctx: Context, number: str, clients: list[Client]) -> None:
 def _answer(
     ctx: Context, number: str, clients: list[Client], name: str, route: str
 ) -> Outcome:
+    if _late(ctx):
+        return {"from": number, "route": f"{route}, too late to answer"}
     language = ctx.language
     if len(clients) == 1:
         language = ctx.language_of(clients[0])

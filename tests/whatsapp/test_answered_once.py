@@ -184,3 +184,19 @@ def test_a_number_of_two_clients_stops_and_begins_alerts_of_both(talk_):
 
     assert (out, back) == ([True, True], [False, False])
     assert talk_.texts == ["inbound_stopped", "inbound_started", "inbound_reply"]
+
+
+@pytest.mark.parametrize("text", ["hola", "baja", "STOP", "ayuda"])
+def test_what_was_written_a_day_ago_is_obeyed_and_not_answered(talk_, text):
+    talk_.cloud.write(talk_.number(ANA), text)
+    told = talk_.cloud.take()
+    talk_.clock.advance(timedelta(days=1))
+    for hook in told:
+        talk_.client().post("/whatsapp/cloud", data=hook.body, headers=hook.headers)
+    talk_.work()
+
+    assert talk_.texts == []
+    assert {row.state for row in rows(talk_.bridge.store, tables.jobs)} == {"done"}
+    with talk_.bridge.store.read() as db:
+        out = talk.contact(db, talk_.number(ANA)).opted_out_at
+    assert (out is not None) is (text == "STOP")

@@ -29,7 +29,7 @@ from tests.test_kill_sweep import empty, rows
 from tests.whatsapp.providers import GIVEN
 
 FULL = os.environ.get("SWEEP") == "full"
-STEP = 1 if FULL else 3
+STEP = 1 if FULL else 7
 CLIENTS = (1, 2)
 
 

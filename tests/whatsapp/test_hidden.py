@@ -10,6 +10,7 @@ from conversing import request, write
 from looking import rows, staff_lines
 
 from bridge.demo.panel_example import ANA
+from bridge.demo.whatsapp.cloud import WABA_ID
 from bridge.store import tables, talk
 from bridge.whatsapp import ErrorClass, Inbound, Message, WebhookRequest
 
@@ -191,7 +192,7 @@ def wish(talk_: Any, value: str, at: int) -> None:
     told = {"wa_id": number, "category": "marketing_messages", "timestamp": stamp}
     change = {"field": "user_preferences"}
     change["value"] = {"user_preferences": [told | {"value": value}]}
-    talk_.cloud.post({"object": "x", "entry": [{"id": "1", "changes": [change]}]})
+    talk_.cloud.post({"object": "x", "entry": [{"id": WABA_ID, "changes": [change]}]})
     hears(talk_)
 
 

@@ -7,6 +7,7 @@ work and loses nothing, and two leaders do harm to nobody, since claims decide.
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import threading
 from collections.abc import Callable
@@ -45,7 +46,9 @@ class Schedule:
     _scheduler: BackgroundScheduler | None = None
     _stopped: threading.Event = field(default_factory=threading.Event)
     _who: str = field(
-        default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{id(object())}"
+        default_factory=lambda: (
+            f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(8)}"
+        )
     )
 
     def start(self) -> None:

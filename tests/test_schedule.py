@@ -103,6 +103,12 @@ def test_one_of_two_workers_leads_until_it_stops(
     assert (second, third) == (True, False)
 
 
+def test_no_two_workers_have_one_name(kit: Kit) -> None:
+    made = [kit.bridge.schedule() for _ in range(50)]
+
+    assert len({one._who for one in made}) == 50
+
+
 def test_who_leads_no_more_is_followed_when_the_lease_is_over(
     kit: Kit, bridge_for: Callable[..., wiring.Bridge]
 ) -> None:

@@ -134,23 +134,10 @@ class Bench:
         asked = cast(Panel, watched)
         today = now.astimezone(self.zone).date()
         book = StoreBook(self.store, hookmap.company, now, today, self.consents)
-        facts = Facts(
-            event,
-            asked,
-            book,
-            hookmap.company,
-            contact=hookmap.policies.upgrades.contact,
-            language=self.language,
-            client_id=job.parameters.get("client_id"),
-            service_id=job.parameters.get("service_id"),
-            domain_id=job.parameters.get("domain_id"),
-            held=event is not None and now - event.occurred_at > HELD,
-            given=self._given(job, book, hookmap, now),
-        )
         ctx = Context(
             key=job.key,
             event=event,
-            facts=facts,
+            facts=self._facts(job, event, asked, book, hookmap, now),
             panel=asked,
             book=book,
             post=self._post(job, hookmap, deliver),
@@ -172,6 +159,30 @@ class Bench:
         )
         ctx.seen["calls"] = watched.calls
         return ctx
+
+    def _facts(
+        self,
+        job: Job,
+        event: Event | None,
+        panel: Panel,
+        book: StoreBook,
+        hookmap: HookMap,
+        now: datetime,
+    ) -> Facts:
+        """Return what a job's event leads to; nothing is looked up yet."""
+        return Facts(
+            event,
+            panel,
+            book,
+            hookmap.company,
+            contact=hookmap.policies.upgrades.contact,
+            language=self.language,
+            client_id=job.parameters.get("client_id"),
+            service_id=job.parameters.get("service_id"),
+            domain_id=job.parameters.get("domain_id"),
+            held=event is not None and now - event.occurred_at > HELD,
+            given=self._given(job, book, hookmap, now),
+        )
 
     def _post(
         self,

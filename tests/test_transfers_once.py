@@ -101,14 +101,17 @@ def test_an_answer_that_waits_for_its_turn_has_nothing_judged_anew(
 def test_a_message_that_counted_does_not_count_again_when_it_is_run_again(
     passing: Kit,
 ) -> None:
-    id = write(passing, "Ana", request(passing))
+    text = request(passing)
+    write(passing, "Ana", text)
+    id = write(passing, "Gabriela", text)
     passing.work()
+    passing.world.move_service(1, ANA)
     passing.bridge.store.write(
         lambda db: book.keep(
             db,
             "transfers",
             rows(passing.bridge.store, tables.transfers)[0].key,
-            {"state": "refused"},
+            {"state": "refused", "reason": None},
             passing.clock.now(),
         )
     )

@@ -7,10 +7,9 @@ it is a job's work. A person's message becomes an event as a hook does.
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -21,10 +20,11 @@ from flask.typing import ResponseReturnValue
 
 from bridge.errors import StoreUnavailable
 from bridge.events import Body, Subject, clean
-from bridge.hooks.answer_message import START, STOP, folded
+from bridge.hooks.answer_message import wish_of
+from bridge.identities import Identities
 from bridge.intake import RETRY_AFTER, Throttle, problem
 from bridge.metrics import Metrics
-from bridge.store import Store, held, inbox, outbox, people, talk
+from bridge.store import Store, held, inbox, outbox, people, talk, wishes
 from bridge.store.inbox import Accepted
 from bridge.store.outbox import NewJob
 from bridge.store.talk import Told
@@ -52,9 +52,6 @@ BODY_LIMIT = 3 * 1024 * 1024
 TEXT_LIMIT = 65_536
 
 
-_PEOPLE = 20_000
-
-
 @dataclass
 class Ear:
     """What listening needs. *heard* is called after what work follows of was kept."""
@@ -65,16 +62,7 @@ class Ear:
     metrics: Metrics
     heard: Callable[[], None] = lambda: None
     forgeries: Throttle = field(default_factory=lambda: Throttle(5))
-    #: Pairs of identity and number that are on disk, with the day they were noted.
-    known: OrderedDict[tuple[str, str], date] = field(default_factory=OrderedDict)
-
-    def know(self, pairs: Mapping[tuple[str, str], date]) -> None:
-        """Remember that these pairs are on disk."""
-        for pair, day in pairs.items():
-            self.known[pair] = day
-            self.known.move_to_end(pair)
-        while len(self.known) > _PEOPLE:
-            self.known.popitem(last=False)
+    identities: Identities = field(default_factory=Identities)
 
 
 def _ear(provider: str) -> Ear | None:
@@ -154,34 +142,18 @@ def keep(ear: Ear, notices: Sequence[Notice], now: datetime) -> bool:
         for one in notices
         if not isinstance(one, StateNotice) and _ours(ear.provider, one)
     ]
-    pairs = _news(ear, notices, now)
-    if pairs:
-        ear.store.write(partial(people.remember, pairs=list(pairs), now=now))
-        ear.know(pairs)
+    # A message proves a pair once it is taken, where it is kept.
+    rest = [one for one in notices if not isinstance(one, Inbound)]
+    told = ear.identities.news(rest, now.date())
+    if told:
+        noted = ear.store.write(partial(people.remember, pairs=told, now=now))
+        ear.identities.know(noted, now.date())
     if states:
         ear.store.write_each(_tell_all, (states, now))
     if others:
-        ear.store.write(partial(_keep_others, provider=name, notices=others, now=now))
+        keep = partial(_keep_others, provider=name, notices=others, ear=ear, now=now)
+        ear.identities.know(ear.store.write(keep), now.date())
     return bool(others) or any(one.state == State.FAILED.value for one in states)
-
-
-def _news(
-    ear: Ear, notices: Sequence[Notice], now: datetime
-) -> dict[tuple[str, str], date]:
-    """Return the identities that were named beside their number, not noted today."""
-    told: dict[tuple[str, str], date] = {}
-    for one in notices:
-        number = ""
-        if isinstance(one, Inbound | ConsentNotice):
-            number = one.sender or ""
-        elif isinstance(one, StateNotice):
-            number = one.to or ""
-        else:
-            continue
-        pair = (one.user, number)
-        if one.user and number and ear.known.get(pair) != now.date():
-            told[pair] = now.date()
-    return told
 
 
 def _ours(provider: Provider, one: Notice) -> bool:
@@ -214,15 +186,26 @@ def _told(provider: str, one: StateNotice) -> Told:
         clean(one.detail)[:500],
         one.to or "",
         one.instead.value if one.instead else "",
+        one.wish.value if one.wish else "",
     )
 
 
 def _keep_others(
-    db: sa.Connection, *, provider: str, notices: Sequence[Notice], now: datetime
-) -> None:
+    db: sa.Connection,
+    *,
+    provider: str,
+    notices: Sequence[Notice],
+    ear: Ear,
+    now: datetime,
+) -> list[people.Known]:
+    """Keep what is no state; return the pairs that messages which were taken proved."""
+    proved: list[people.Known] = []
     for one in notices:
         if isinstance(one, Inbound):
-            _message(db, provider, one, now)
+            if _message(db, provider, one, now):
+                proved += people.remember(
+                    db, ear.identities.news([one], now.date()), now
+                )
         elif isinstance(one, TemplateNotice):
             told = {"status": one.status, "reason": one.reason}
             told["category"] = one.category
@@ -234,6 +217,7 @@ def _keep_others(
             _wish(db, one, now)
         elif isinstance(one, SessionNotice):
             _session(db, provider, one, now)
+    return proved
 
 
 def _wish(db: sa.Connection, one: ConsentNotice, now: datetime) -> None:
@@ -242,16 +226,15 @@ def _wish(db: sa.Connection, one: ConsentNotice, now: datetime) -> None:
     at = min(one.at or now, now)
     if not number or one.value not in ("stop", "resume"):
         log.info("a wish that means nothing here", value=clean(one.value)[:40])
-    elif one.value == "stop":
-        talk.note_contact(db, number, no_marketing_at=at)
     else:
-        talk.resume(db, number, at)
+        wishes.marketing(db, number, at, wanted=one.value == "resume")
 
 
-def _message(db: sa.Connection, provider: str, one: Inbound, now: datetime) -> None:
+def _message(db: sa.Connection, provider: str, one: Inbound, now: datetime) -> bool:
     """Keep a person's message as an event; his window is open from its time on.
 
-    A number that is hidden is the one that was told with his identity lately.
+    A number that is hidden is the one that was told with his identity lately. False
+    where a message of its id was kept before: nothing is learnt of this one.
     """
     if not one.sender and one.user and not one.shared:
         one = replace(one, sender=people.number_of(db, one.user, now) or None)
@@ -259,25 +242,32 @@ def _message(db: sa.Connection, provider: str, one: Inbound, now: datetime) -> N
         "from": one.sender or "",
         "user": one.user,
         "kind": one.kind.value,
-        "text": clean(one.text)[:TEXT_LIMIT],
-        "payload": clean(one.payload)[:1000],
+        "text": "" if one.wordless else clean(one.text)[:TEXT_LIMIT],
+        "payload": "" if one.wordless else clean(one.payload)[:1000],
         "reply_to": one.reply_to,
         "number": one.number,
     }
     if one.shared:
         data["shared"] = one.shared
+    if one.wordless:
+        data["wordless"] = one.what
+    if one.wish:
+        data["wish"] = one.wish
     digest = hashlib.sha256(repr(sorted(data.items())).encode()).hexdigest()
     sent_at = min(one.sent_at, now)
     body = Body("WhatsAppMessage", sent_at, data, {"actor": "client"})
     id = f"{provider}:{one.id}"
     made = Accepted(id, "whatsapp", digest, body, sent_at, Subject())
-    if inbox.put(db, made, now) != inbox.ACCEPTED or not one.sender:
-        return
-    talk.wrote(db, one.sender, sent_at)
-    for word in (folded(one.text), folded(one.payload)):
-        if word in STOP | START:  # at once, and by the time at which he wrote it
-            talk.word(db, one.sender, word, word in STOP, sent_at, id)
-            return
+    if inbox.put(db, made, now) != inbox.ACCEPTED:
+        return False
+    if not one.sender:
+        return True
+    if one.opens:
+        talk.wrote(db, one.sender, sent_at)
+    word, stops = wish_of(data["text"], data["payload"], one.wish)
+    if stops is not None:  # at once, and by the time at which he wrote it
+        wishes.heard(db, one.sender, word, stops, sent_at, id)
+    return True
 
 
 def _session(

@@ -106,15 +106,7 @@ class Decider:
         return _none("the answer could not be kept, so none is given")
 
     def _ask(self, accepted: Accepted, rule: DecisionRule, now: datetime) -> Answer:
-        event = Event(
-            accepted.id,
-            accepted.panel,
-            accepted.body.hookpoint,
-            accepted.body.data,
-            accepted.body.context,
-            accepted.occurred_at,
-            now,
-        )
+        event = accepted.event(now)
         seconds = max(self.seconds - _MARGIN, 0.05)
         panel = self.panel(seconds) if self.panel else self.bench.panel
         job = _job(rule, event, now)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from bridge.events import Event, catalogue
 from bridge.hookmap import HookMap, Rule, Step
 from bridge.hooks import Registered, actions
+from bridge.hooks.schedule_cancellation import terminate_key
 from bridge.store import book, inbox, outbox
 from bridge.store.outbox import Job, NewJob
 
@@ -18,6 +19,8 @@ from bridge.store.outbox import Job, NewJob
 BATCH = 200
 #: Hookpoints that ordered upgrades need, whatever the map says.
 ALWAYS = ("AfterProductUpgrade", "InvoiceCancelled", "InvoicePaid", "InvoiceRefunded")
+#: The state of an event that nothing comes of.
+NO_RULE = "no rule"
 
 
 def match(
@@ -36,12 +39,23 @@ def match(
     for event in events:
         found = jobs_of(event, hookmap, now) + _of_our_own(db, event, now)
         new += found
-        state, reason = ("matched", None) if found else ("no rule", _why_none(event))
+        state, reason = ("matched", None) if found else (NO_RULE, _why_none(event))
         rows.append((event.seq, state, reason))
         _remember(db, event)
     outbox.put(db, new, now)
     inbox.matched(db, rows, hookmap.version)
     return {event.id: event for event in events}
+
+
+def foregone(event: Event, hookmap: HookMap) -> tuple[str, str] | None:
+    """Return what `match` would say of an event that nothing comes of, else None.
+
+    It needs no store: such an event is over when it is kept.
+    """
+    hookpoint = event.hookpoint
+    if hookpoint in hookmap.rules or hookpoint in _OWN or _domain(event) is not None:
+        return None
+    return NO_RULE, _why_none(event)
 
 
 def jobs_of(event: Event, hookmap: HookMap, now: datetime) -> list[NewJob]:
@@ -243,17 +257,19 @@ _OWN: dict[str, Callable[[sa.Connection, Event, datetime], list[NewJob]]] = {
 
 def _remember(db: sa.Connection, event: Event) -> None:
     """Keep a domain's name: its deletion comes without one."""
+    if (domain := _domain(event)) is not None:
+        number, values = domain
+        book.keep(db, "domains", number, values, event.received_at)
+
+
+def _domain(event: Event) -> tuple[int, dict[str, Any]] | None:
+    """Return number, name and client of the domain that an event names, if it does."""
     name = event.context.get("domain")
     number = event.identifier("domainid") or event.identifier("params.domainid")
-    if number is not None and isinstance(name, str) and name:
-        claims = event.identifier("userid") or event.identifier("params.userid")
-        book.keep(
-            db,
-            "domains",
-            number,
-            {"name": name, "client_id": claims},
-            event.received_at,
-        )
+    if number is None or not isinstance(name, str) or not name:
+        return None
+    claims = event.identifier("userid") or event.identifier("params.userid")
+    return number, {"name": name, "client_id": claims}
 
 
 def move_job(row: Any, key: str, now: datetime) -> NewJob:
@@ -267,4 +283,18 @@ def move_job(row: Any, key: str, now: datetime) -> NewJob:
         parameters={"transfer": row.key},
         acts=True,
         client_id=row.from_client_id,
+    )
+
+
+def terminate_job(row: Any) -> NewJob:
+    """Return the one job that ends the service of a cancellation."""
+    return NewJob(
+        key=terminate_key(row.key),
+        event_id=row.event_id,
+        action="terminate_service",
+        rule="cancellation",
+        run_at=row.at,
+        parameters={"cancellation": row.key},
+        acts=True,
+        client_id=row.client_id,
     )

@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ from bridge.errors import ConfigError, Problem
 
 #: Largest `.env` and file of one setting that are read, in bytes.
 _LARGEST = 64 * 1024
+#: How much of a name must agree for it to be a slip (0 to 1).
+_ALIKE = 0.88
 
 
 def read_environment(directory: Path | None = None) -> dict[str, str]:
@@ -50,6 +53,7 @@ class Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
         self.problems: list[Problem] = []
+        self._asked: set[str] = set()
 
     def wrong(self, name: str, what: str) -> None:
         """Note what is wrong with a setting."""
@@ -57,6 +61,7 @@ class Reader:
 
     def text(self, name: str, default: str = "") -> str:
         """Return a text, from its file where NAME_FILE names one."""
+        self._asked |= {name, f"{name}_FILE"}
         value = self.environ.get(name, "").strip()
         path = self.environ.get(f"{name}_FILE")
         if not value and path:
@@ -65,6 +70,16 @@ class Reader:
             except (OSError, UnicodeDecodeError) as error:
                 self.wrong(f"{name}_FILE", f"cannot read {path}: {plain(error)}")
         return value or default
+
+    def misspelt(self, *prefixes: str) -> None:
+        """Note names that nobody asked for and that look like one that was.
+
+        Others of those *prefixes* are left alone: an environment holds much.
+        """
+        for name in sorted(self.environ.keys() - self._asked):
+            if name.startswith(prefixes):
+                for near in get_close_matches(name, sorted(self._asked), 1, _ALIKE):
+                    self.wrong(name, f"there is no such setting (did you mean {near}?)")
 
     def needed(self, name: str, need: bool, what: str) -> str:
         """Return a text that must be there when *need*."""
@@ -87,15 +102,15 @@ class Reader:
             return default
         return int(value)
 
-    def seconds(self, name: str, default: float) -> float:
-        """Return a number of seconds, 300 at most."""
+    def seconds(self, name: str, default: float, most: int = 300) -> float:
+        """Return a number of seconds, *most* at most."""
         value = self.text(name)
         try:
             found = float(value) if value else default
         except ValueError:
             found = -1.0
-        if not 0 < found <= 300:
-            self.wrong(name, f'not a number of seconds from 0 to 300: "{value}"')
+        if not 0 < found <= most:
+            self.wrong(name, f'not a number of seconds from 0 to {most}: "{value}"')
             return default
         return found
 

@@ -101,10 +101,18 @@ class Instead(StrEnum):
     APPROVAL = "approval"
 
 
+class Wish(StrEnum):
+    """What a person told the provider that he wants no more of from our number."""
+
+    MARKETING = "marketing"
+    ALL = "all"
+
+
 class SendError(BridgeError):
     """A provider did not take a message; *kind* alone decides what happens next.
 
-    *instead* is what may be tried before that.
+    *instead* is what may be tried before that; *wish* is the recipient's own, where it
+    was he who did not want it.
     """
 
     def __init__(
@@ -116,6 +124,7 @@ class SendError(BridgeError):
         code: str = "",
         retry_after: float | None = None,
         instead: Instead | None = None,
+        wish: Wish | None = None,
     ) -> None:
         super().__init__(f"{provider}: {kind.value}: {detail}")
         self.provider = provider
@@ -124,6 +133,7 @@ class SendError(BridgeError):
         self.code = code
         self.retry_after = retry_after
         self.instead = instead
+        self.wish = wish
 
 
 @dataclass(frozen=True, order=True)
@@ -199,6 +209,26 @@ class Later(BridgeError):
     def __init__(self, reason: str, at: datetime) -> None:
         super().__init__(reason)
         self.at = at
+
+
+class OverCap(Later):
+    """As many were ordered as may be: at *at* there is room again.
+
+    *cap* is the "hour"'s, the "day"'s or the "client"'s in a day, *most* its figure,
+    *count* how many were.
+    """
+
+    def __init__(
+        self, reason: str, at: datetime, *, cap: str, most: int, count: int
+    ) -> None:
+        super().__init__(reason, at)
+        self.cap = cap
+        self.most = most
+        self.count = count
+
+
+class HeldBack(BridgeError):
+    """Nothing is ordered while staff hold it back; says why, who and since when."""
 
 
 class Rehearsed(BridgeError):

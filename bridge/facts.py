@@ -126,22 +126,29 @@ class Facts:
         return found
 
     def _read_invoice(self) -> Invoice:
-        return self._panel.invoice(self._needed("invoice", self._invoice_id))
+        found = self._panel.invoice(self._needed("invoice", self._invoice_id))
+        self._his(f"invoice {found.id}", found.client_id)
+        return found
 
     def _read_service(self) -> Service:
         return self._panel.service(self._needed("service", self._service_id))
 
     def _read_quote(self) -> Quote:
-        return self._panel.quote(self._needed("quote", self.subject.quote))
+        found = self._panel.quote(self._needed("quote", self.subject.quote))
+        self._his(f"quote {found.id}", found.client_id)
+        return found
 
     def _read_domain(self) -> Domain:
         number = self._needed("domain", self._domain_id)
         named = self.event.context.get("domain", "") if self.event else ""
         try:
-            return self._panel.domain(number)
+            found = self._panel.domain(number)
         except RemoteError as error:
             if error.reason is not Reason.NOT_FOUND:
                 raise
+        else:
+            self._his(f"domain {found.id}", found.client_id)
+            return found
         seen = self._ledger.domain_name(number)
         name = named or (seen[0] if seen else "") or f"#{number}"
         owner = (seen[1] if seen else None) or self.subject.claims
@@ -190,6 +197,14 @@ class Facts:
                 f"{self.service.client_id} now, not {client_id}: nobody was written to"
             )
         return client_id
+
+    def _his(self, what: str, owner: int | None) -> None:
+        """Raise Parked where a job that was made for one client reads of another's."""
+        if self._client_id is not None and owner != self._client_id:
+            raise Parked(
+                f"{what} belongs to client {owner}, not {self._client_id}: nobody was "
+                "written to"
+            )
 
     def _owned(self, user_id: int) -> list[int]:
         user = self._panel.user(user_id)

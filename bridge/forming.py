@@ -1,10 +1,14 @@
-"""In which form a message goes: free text, or which approved template."""
+"""In which form a message goes: free text, or which approved template.
+
+Who wrote lately, and which templates there are, is asked before every message: both
+are remembered for a second. Where that would be too long, the store is asked.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NoReturn
@@ -13,6 +17,7 @@ import sqlalchemy as sa
 
 from bridge.errors import ErrorClass, Instead, Later, SendError
 from bridge.hooks.records import STATUS_OF
+from bridge.recent import Recent
 from bridge.store import Store, held, outbox, talk
 from bridge.store.outbox import NewJob
 from bridge.whatsapp import Message, Provider, TemplateState
@@ -23,46 +28,89 @@ HELD_FOR = timedelta(hours=1)
 _OTHERWISE = "says something else than the text: whmcs-bridge templates push"
 
 
-@dataclass(frozen=True)
 class Forms:
-    """Chooses a message's form, and another one where that is refused."""
+    """Chooses a message's form, and another one where that is refused.
 
-    store: Store
-    provider: Provider
-    now: Callable[[], datetime]
-    language: str
+    *language* is the last one that is tried. Safe to share by threads.
+    """
 
-    def first(self, message: Message) -> Message:
+    def __init__(
+        self,
+        store: Store,
+        give: Callable[[], Provider],
+        now: Callable[[], datetime],
+        language: str,
+    ) -> None:
+        self.store = store
+        self.give = give
+        self.now = now
+        self.language = language
+        self._wrote = Recent(self._read_wrote)
+        self._templates = Recent(self._read_templates)
+        #: To be called when a template is another now.
+        self.forget = self._templates.forget
+
+    @property
+    def provider(self) -> Provider:
+        """The provider that messages are formed for."""
+        return self.give()
+
+    def first(self, message: Message, *, exactly: bool = True) -> Message:
         """Return it as free text inside the 24-hour window, else as a template.
 
-        Raises as `_as_template` does.
+        *exactly*: not by what is a second old. Raises as `_as_template` does.
         """
         if not self.provider.windowed:
             return message
         if message.asks:  # he wrote just now
             return replace(message, free=True)
-        with self.store.read() as db:
-            if talk.contact(db, message.to).window_open(self.now()):
+        if self._open(message.to) if exactly else self._was_open(message.to):
+            return replace(message, free=True)
+        try:
+            return self._as_template(message, exactly=exactly)
+        except (Later, SendError):
+            if not exactly and self._open(message.to):  # since a moment ago
                 return replace(message, free=True)
-        return self._as_template(message)
+            raise
 
-    def _as_template(self, message: Message) -> Message:
+    def _was_open(self, number: str) -> bool:
+        wrote_at = self._wrote().get(number)
+        return wrote_at is not None and self.now() - wrote_at < talk.WINDOW
+
+    def _open(self, number: str) -> bool:
+        with self.store.read() as db:
+            return talk.contact(db, number).window_open(self.now())
+
+    def _read_wrote(self) -> dict[str, datetime]:
+        with self.store.read() as db:
+            return talk.wrote_since(db, self.now() - talk.WINDOW)
+
+    def _read_templates(self) -> dict[str, list[TemplateState]]:
+        found: dict[str, list[TemplateState]] = {}
+        with self.store.read() as db:
+            for row in talk.known_templates(db):
+                found.setdefault(row.name, []).append(_state(row))
+        return found
+
+    def _named(self, name: str) -> list[TemplateState]:
+        with self.store.read() as db:
+            return [_state(row) for row in talk.templates_named(db, name)]
+
+    def _as_template(self, message: Message, *, exactly: bool = True) -> Message:
         """Return it in the nearest approved language, told in that language.
 
         Raises Later where its template may be approved again or says something else
         than its text, SendError where there is none.
         """
-        with self.store.read() as db:
-            rows = talk.templates_named(db, message.name)
-        states = [_state(row) for row in rows]
-        asked = (message.name, message.language, self.language)
-        left, other = [*states], None
-        while (found := chosen(left, *asked)) is not None:
-            told = _told(message, found.language)
-            if says(found, told):
-                return _as(found, told)
-            left.remove(found)
-            other = other or found
+        name = message.name
+        asked = (name, message.language, self.language)
+        states = self._named(name) if exactly else self._templates().get(name, [])
+        found, other = self._fitting(message, states)
+        if found is None and not exactly:
+            states = self._named(name)  # one may have been approved a moment ago
+            found, other = self._fitting(message, states)
+        if found is not None:
+            return found
         if other is not None:
             self._hold(other, f"the approved one ({other.language}) {_OTHERWISE}")
         if (paused := nearest_held(states, *asked)) is not None:
@@ -71,6 +119,23 @@ class Forms:
             self._hold(paused, f"{why} ({paused.reason})" if paused.reason else why)
         why = f"he did not write within a day, and {unapproved(states, *asked)}"
         raise SendError(self.provider.name, ErrorClass.AS_TEMPLATE, why)
+
+    def _fitting(
+        self, message: Message, states: list[TemplateState]
+    ) -> tuple[Message | None, TemplateState | None]:
+        """Return it as a template that says the same, if one of its name does.
+
+        Then the nearest approved one that does not.
+        """
+        left, other = [*states], None
+        asked = (message.name, message.language, self.language)
+        while (one := chosen(left, *asked)) is not None:
+            told = _told(message, one.language)
+            if says(one, told):
+                return _as(one, told), other
+            left.remove(one)
+            other = other or one
+        return None, other
 
     def _hold(self, one: TemplateState, why: str) -> NoReturn:
         """Raise Later until a fitting one is approved; staff are told each day."""
@@ -97,6 +162,7 @@ class Forms:
                 db, refused.name, refused.language, self.now(), **told
             )
         )
+        self.forget()
         try:
             return self._as_template(message)
         except SendError as none:

@@ -30,7 +30,7 @@ from bridge.events import Event, read_id
 from bridge.panel import Begin, PanelReads, begin_nothing
 from bridge.policies import UpgradePolicy
 
-#: How many of a client's newest invoices are looked through, at most.
+#: How many of a client's newest invoices are looked through, besides the open ones.
 FURTHEST = 60
 #: Enough of a service's own invoices to see its last period and what is open.
 _ENOUGH = 3
@@ -46,40 +46,57 @@ def invoices_of(
 ) -> list[Invoice]:
     """Return the newest invoices that bill a service, with lines, newest first.
 
-    Every open invoice among the owner's newest is read too, since a cancelled
+    Every open invoice of the owner's is read too, however old, since a cancelled
     service's open invoices stay owed. After them come those of *earlier_owners*,
     known by their own client id: the period they paid for runs on. One of theirs
     that is open is still an invoice of the service: it tells a period, and speaks
     against a plan change. Only its own client owes it, and only he is told of it.
     """
+    return _look_through(panel, service, begin, earlier_owners)[0]
+
+
+def _look_through(
+    panel: PanelReads, service: Service, begin: Begin, earlier_owners: Sequence[int]
+) -> tuple[list[Invoice], bool]:
+    """Return those invoices, and whether older ones were left unread."""
     owners = [service.client_id]
     owners += [one for one in earlier_owners if one != service.client_id]
     for owner in owners[1:]:
         begin("invoices", owner)
     found: list[Invoice] = []
+    unread = False
     for owner in owners:
         paid = sum(1 for one in found if one.paid and own_lines(one, service.id))
-        found += _newest(panel, service.id, owner, paid, begin)
-    return found
+        his, more = _newest(panel, service.id, owner, paid, begin)
+        found += his
+        unread = unread or more
+    return found, unread
 
 
 def _newest(
     panel: PanelReads, service_id: int, owner: int, paid: int, begin: Begin
-) -> Iterator[Invoice]:
-    """Yield an owner's newest; *paid* ones of the service were found already."""
-    newest = panel.invoices(owner)[:FURTHEST]
-    counting = [listed for listed in newest if listed.counts]
+) -> tuple[list[Invoice], bool]:
+    """Return an owner's; *paid* ones of the service were found already.
+
+    One that was refunded does not count as paid, and speaks against guessing that
+    its period is.
+    """
+    counting = [one for one in panel.invoices(owner) if one.counts or one.refunded]
     for listed in counting[1:_ENOUGH] if paid < _ENOUGH else ():
         begin("invoice", listed.id)  # these are read whatever stands on them
-    for listed in counting:
-        if paid >= _ENOUGH and not listed.open:
+    found: list[Invoice] = []
+    unread = False
+    for place, listed in enumerate(counting):
+        if not listed.open and (paid >= _ENOUGH or place >= FURTHEST):
+            unread = True
             continue
         invoice = panel.invoice(listed.id)
         if invoice.client_id != owner:
             continue
         if any(line.related_id == service_id for line in invoice.lines):
-            yield invoice
+            found.append(invoice)
             paid += bool(invoice.paid and own_lines(invoice, service_id))
+    return found, unread
 
 
 def request_for(panel: PanelReads, service_id: int) -> CancellationRequest | None:
@@ -248,13 +265,15 @@ def upgrade_case(
     offered = policy.paths.get(service.product_id)
     if offered is None and targets:
         offered = tuple(targets)
+    invoices, unread = _look_through(panel, service, begin, earlier_owners)
     return UpgradeCase(
         service=service,
         currency=client.currency,
         new_product=panel.product(product_id),
         old_product=panel.product(service.product_id),
         cycle=cycle,
-        invoices=tuple(invoices_of(panel, service, begin, earlier_owners)),
+        invoices=tuple(invoices),
+        unread=unread,
         today=today,
         charges=tuple(_as_now(panel, charges, begin)),
         upgrade_pending=pending,

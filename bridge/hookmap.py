@@ -37,10 +37,12 @@ __all__ = [
     "HookMap",
     "LiveMap",
     "Rule",
+    "Seen",
     "Step",
     "check_map",
     "json_schema",
     "load_map",
+    "look",
 ]
 
 #: The only form of map there is so far.
@@ -160,23 +162,47 @@ def _engine_problems(texts: Texts, directory: Path) -> list[Problem]:
             problems.append(Problem(shown(directory), 0, 0, what))
         for language in texts.languages:
             pairs = texts.uses_in(name, language)
-            file = shown(directory / language / f"{name}.txt")
             for variable, field in sorted(pairs):
                 extra = ENGINE_RESULTS.get(name, frozenset())
                 wrong = [*name_mistakes(variable, field, extra)] if extra else []
                 if variable not in offered:
                     wrong = [f"this text sees {', '.join(sorted(offered))} only"]
+                file = directory / language / f"{name}.txt"
                 problems += [
-                    Problem(file, 1, 1, f"{variable}.{field}: {what}") for what in wrong
+                    Problem(shown(file), 1, 1, f"{variable}.{field}: {what}")
+                    for what in wrong
                 ]
     return problems
+
+
+def look(config_dir: Path) -> str:
+    """Return a digest of everything that makes the map, wherever it stands."""
+    digest = hashlib.sha256()
+    texts = sorted((config_dir / "messages").glob("*/*.txt"))
+    for path in (config_dir / "hooks.yaml", *texts):
+        try:
+            content = regular.read(path, SIZE_LIMIT)
+        except OSError as error:
+            content = f"{type(error).__name__} {error.errno}".encode()
+        head = f"\0{path.relative_to(config_dir)}\0{len(content)}\0"
+        digest.update(head.encode("utf-8", "surrogateescape") + content)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A map, and what `look` returned of its directory just before it was read."""
+
+    digest: str
+    map: HookMap
 
 
 class LiveMap:
     """The map in use: read again when it or a text changes, however it was saved.
 
     *on_change* is called with this object after every reading. *settle* waits a
-    moment: a file is believed when two looks, a moment apart, see the same.
+    moment: a file is believed when two looks, a moment apart, see the same. *first*
+    is what the directory held, where somebody read it already.
     """
 
     def __init__(
@@ -184,13 +210,14 @@ class LiveMap:
         config_dir: Path,
         on_change: Callable[[LiveMap], None] | None = None,
         settle: Callable[[], None] = lambda: time.sleep(0.1),
+        first: Seen | None = None,
     ) -> None:
         self._directory = config_dir
         self._on_change = on_change
         self._settle = settle
         self._lock = threading.Lock()
-        self._seen = self._look()
-        self._current = load_map(config_dir)
+        self._seen = first.digest if first else look(config_dir)
+        self._current = first.map if first else load_map(config_dir)
         self._problems: tuple[Problem, ...] = ()
 
     @property
@@ -206,7 +233,7 @@ class LiveMap:
     def refresh(self) -> bool:
         """Look at the files; return whether another map is in use now."""
         with self._lock:
-            seen = self._look()
+            seen = look(self._directory)
             if seen == self._seen or not self._still(seen):
                 return False
             self._seen = seen
@@ -224,17 +251,4 @@ class LiveMap:
     def _still(self, seen: str) -> bool:
         """Tell whether nobody is writing: the next refresh looks again if not."""
         self._settle()
-        return self._look() == seen
-
-    def _look(self) -> str:
-        """Return a digest of everything that makes the map."""
-        digest = hashlib.sha256()
-        texts = sorted((self._directory / "messages").glob("*/*.txt"))
-        for path in (self._directory / "hooks.yaml", *texts):
-            try:
-                content = regular.read(path, SIZE_LIMIT)
-            except OSError as error:
-                content = f"{type(error).__name__} {error.errno}".encode()
-            head = f"\0{path}\0{len(content)}\0"
-            digest.update(head.encode("utf-8", "surrogateescape") + content)
-        return digest.hexdigest()
+        return look(self._directory) == seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
 from typing import Any
@@ -16,10 +16,10 @@ from flask.typing import ResponseReturnValue
 
 from bridge import __version__
 from bridge.decisions import Decider
-from bridge.dispatch import ALWAYS
+from bridge.dispatch import ALWAYS, foregone
 from bridge.errors import Refused, StoreUnavailable
 from bridge.events import Body, Event, read_body, subject
-from bridge.hookmap import LiveMap
+from bridge.hookmap import HookMap, LiveMap
 from bridge.metrics import Metrics
 from bridge.signing import Delivery, verify
 from bridge.store import Store, inbox
@@ -81,6 +81,7 @@ def receive(panel: str) -> ResponseReturnValue:
     try:
         delivery = _verified(door, panel, now)
         accepted = _read(delivery, panel, read_body(delivery.body), now)
+        accepted = _foregone(accepted, door.map.current, now)
         status = door.store.write_each(inbox.put_each, (accepted, now))
     except Refused as error:
         return refuse(door, error, now)
@@ -91,7 +92,8 @@ def receive(panel: str) -> ResponseReturnValue:
     door.metrics.deliveries.labels(status).inc()
     if status == inbox.DUPLICATE:
         return {"event": delivery.id, "status": status}, 200
-    door.accepted()
+    if accepted.state == "new":
+        door.accepted()
     return {"event": delivery.id, "status": status}, 202
 
 
@@ -168,15 +170,20 @@ def _too_large() -> Refused:
 
 
 def _read(delivery: Delivery, panel: str, body: Body, now: datetime) -> Accepted:
-    event = Event(delivery.id, panel, body.hookpoint, body.data, body.context, now, now)
-    return Accepted(
-        delivery.id,
-        panel,
-        hashlib.sha256(delivery.body).hexdigest(),
-        body,
-        body.occurred_at or now,
-        subject(event),
-    )
+    at = body.occurred_at or now
+    event = Event(delivery.id, panel, body.hookpoint, body.data, body.context, at, now)
+    digest = hashlib.sha256(delivery.body).hexdigest()
+    return Accepted(delivery.id, panel, digest, body, at, subject(event))
+
+
+def _foregone(accepted: Accepted, hookmap: HookMap, now: datetime) -> Accepted:
+    """Return it as over where nothing comes of it by the map: nobody looks again."""
+    found = foregone(accepted.event(now), hookmap)
+    if found is None:
+        return accepted
+    state, reason = found
+    version = hookmap.version
+    return replace(accepted, state=state, reason=reason, map_version=version)
 
 
 def refuse(door: Door, error: Refused, now: datetime) -> ResponseReturnValue:

@@ -10,6 +10,7 @@ import heapq
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
 from itertools import count
 
 import structlog
@@ -26,6 +27,7 @@ Group = tuple[list[Job], dict[str, Event]]
 
 #: Threads that are kept for what acts, at most.
 _KEPT = 8
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def share(threads: int) -> int:
@@ -36,6 +38,10 @@ def share(threads: int) -> int:
 def writes(group: Group) -> bool:
     """Tell whether a group of jobs is a message to somebody."""
     return group[0][0].action in senders()
+
+
+def _ends(group: Group) -> datetime:
+    return min(job.run_at or _NEVER for job in group[0])
 
 
 class Lanes:
@@ -97,10 +103,23 @@ class Lanes:
             self._writing += 1
         self._pool.submit(self._write)
 
-    def close(self) -> list[Group]:
-        """Finish what is in flight; return the messages that were not begun."""
+    def stop(self) -> None:
+        """Begin no message more."""
         with self._lock:
             self._closed = True
+
+    def waited(self, until: datetime) -> list[Group]:
+        """Take the messages out of the line whose claims end before *until*."""
+        with self._lock:
+            late = [one for one in self._line if _ends(one[1]) < until]
+            if late:
+                self._line = [one for one in self._line if _ends(one[1]) >= until]
+                heapq.heapify(self._line)
+        return [group for _, group in late]
+
+    def close(self) -> list[Group]:
+        """Finish what is in flight; return the messages that were not begun."""
+        self.stop()
         left = self._all()
         self._pool.shutdown(wait=True)
         return left

@@ -15,11 +15,20 @@ from bridge.errors import Later, Skipped
 from bridge.events import Event
 from bridge.forming import template_of
 from bridge.hooks import actions
-from bridge.hooks.context import Cancellation, Context, Order
-from bridge.hooks.records import Person, Reserved, Sent, root_of
-from bridge.hooks.send_alert import PASSWORDS
+from bridge.hooks.context import Context
+from bridge.hooks.records import (
+    HELD_BACK,
+    Cancellation,
+    Order,
+    Person,
+    Reserved,
+    Sent,
+    root_of,
+)
+from bridge.obeying import WishLedger
+from bridge.onechange import SOON, tells_of_it, told_before
 from bridge.owners import TransferLedger, reserved
-from bridge.policies import Company
+from bridge.policies import Caps, Company
 from bridge.rowviews import (
     cancellation_fields,
     cancellation_of,
@@ -36,15 +45,13 @@ from bridge.store import (
     people,
     reports,
     talk,
+    told,
 )
 from bridge.store.astray import tells
 from bridge.store.outbox import Finish, Job, NewJob
 
-#: A password change that two hookpoints tell of lies within so much time.
-_ONE_CHANGE = timedelta(minutes=10)
 
-
-class StoreBook(TransferLedger):
+class StoreBook(TransferLedger, WishLedger):
     """`Book` and `Ledger` over the store; every call sees what is on disk now."""
 
     def __init__(
@@ -105,11 +112,21 @@ class StoreBook(TransferLedger):
 
     def same_change(
         self, event: Event, client_id: int, user_id: int | None
-    ) -> str | None:
-        """Return the event that told of the same password change before this one."""
+    ) -> tuple[str, datetime | None] | None:
+        """Return the event that told of the same password change before this one.
+
+        With it comes when to look again, where it is not known yet whether it tells.
+        """
         with self._store.read() as db:
             around = inbox.about(db, client_id, user_id, event.occurred_at)
-        return told_before(event, around)
+            before = told_before(event, around)
+            if before is None:
+                return None
+            alerts = told.alerts_of(db, before)
+            if not alerts and inbox.state_of(db, before) == "new":
+                return before, self._now + SOON
+        telling, known = tells_of_it(alerts, self._now)
+        return (before, known) if telling else None
 
     def take_group(self, limit: int) -> list[dict[str, Any]]:
         """Take along the alerts that wait for the same rule and client."""
@@ -169,7 +186,19 @@ class StoreBook(TransferLedger):
             other_form=bool(row.other_form),
             template=template_of(row.form or ""),
             provider_id=row.provider_id or "",
+            at=row.created_at,
         )
+
+    def waited_for_staff(self, key: str) -> bool:
+        """Tell whether a job waited for a person before, who let it run again."""
+        with self._store.read() as db:
+            tries = reports.attempts_of(db, [key])[key]
+        return any(one.state == "parked" for one in tries)
+
+    def wait_again(self, key: str, why: str) -> None:
+        """Let the job of a message that was not sent after all wait once more."""
+        reason = f"{HELD_BACK}{why}"
+        self._store.write(lambda db: outbox.wait_again(db, key, reason, self._now))
 
     def refuse_template(self, name: str, language: str, status: str, why: str) -> None:
         """Note what a template is since the provider refused it."""
@@ -181,19 +210,31 @@ class StoreBook(TransferLedger):
         with self._store.read() as db:
             return limits.held(db)
 
-    def room(self, per_hour: int, per_day: int) -> Reserved:
+    def room(self, client_id: int, caps: Caps) -> Reserved:
         """Tell whether the caps allow one more termination."""
         with self._store.read() as db:
-            found = limits.room(db, per_hour, per_day, self._now)
-        return reserved(*found, "terminations", per_hour, per_day)
+            found = limits.room(db, client_id, caps, self._now)
+        return reserved(*found, "terminations", caps)
 
-    def reserve(self, key: str, per_hour: int, per_day: int) -> Reserved:
+    def reserve(self, key: str, caps: Caps) -> Reserved:
         """Mark a termination as begun, within the caps."""
-        reserve = limits.reserve_termination
         found = self._store.write(
-            lambda db: reserve(db, key, per_hour, per_day, self._now)
+            lambda db: limits.reserve_termination(db, key, caps, self._now)
         )
-        return reserved(*found, "terminations", per_hour, per_day)
+        return reserved(*found, "terminations", caps)
+
+    def begin_order(self, id: str, values: dict[str, Any], caps: Caps) -> Reserved:
+        """Keep a new order of a plan change, whole, within the caps."""
+        client, now = values["client_id"], self._now
+
+        def put(db: sa.Connection) -> tuple[str, datetime | None]:
+            limits.lock(db, now)
+            over = limits.first(limits.orders(db, client, caps, now))
+            if not over[0]:
+                book.keep(db, "upgrades", id, values, now, was="")
+            return over
+
+        return reserved(*self._store.write(put), "upgrade orders", caps)
 
     def domain_name(self, domain_id: int) -> tuple[str, int | None] | None:
         """Return name and owner of a domain seen before."""
@@ -236,30 +277,6 @@ class StoreBook(TransferLedger):
             if job.reason:
                 raise Skipped(job.reason)
         return None
-
-
-def told_before(event: Event, around: list[Event]) -> str | None:
-    """Return the earlier-stored half of a pair of password events, or None.
-
-    Two hookpoints that lie next to each other in the panel's order tell of one
-    change; of a pair, the one stored first is the one that alerts.
-    """
-    previous: Event | None = None
-    for one in around:
-        if previous is not None and _pair(previous, one):
-            if event.id in (previous.id, one.id):
-                first = min(previous, one, key=lambda e: e.seq)
-                return None if first.id == event.id else first.id
-            previous = None
-            continue
-        previous = one
-    return None
-
-
-def _pair(one: Event, other: Event) -> bool:
-    both = {one.hookpoint, other.hookpoint}
-    near = other.occurred_at - one.occurred_at <= _ONE_CHANGE
-    return both == set(PASSWORDS) and near
 
 
 def keep(

@@ -128,6 +128,10 @@ class Upgrades(Schema):
         )
     )
 
+    max_orders_per_hour = Whole(validate=_between(1, 500))
+    max_orders_per_day = Whole(validate=_between(1, 2000))
+    max_orders_per_client_per_day = Whole(validate=_between(1, 2000))
+
     @validates_schema
     def _each_plan_once(self, data: Mapping[str, Any], **_: Any) -> None:
         plans = [plan for ladder in data.get("ladders", []) for plan in ladder]
@@ -156,6 +160,7 @@ class Cancellations(Schema):
 
     max_terminations_per_hour = Whole(validate=_between(1, 500))
     max_terminations_per_day = Whole(validate=_between(1, 2000))
+    max_terminations_per_client_per_day = Whole(validate=_between(1, 2000))
 
 
 class Transfers(Schema):
@@ -167,6 +172,7 @@ class Transfers(Schema):
     ticket_department = _id()
     max_transfers_per_hour = Whole(validate=_between(1, 500))
     max_transfers_per_day = Whole(validate=_between(1, 2000))
+    max_transfers_per_client_per_day = Whole(validate=_between(1, 2000))
 
 
 class Staff(Schema):

@@ -156,6 +156,11 @@ class Texts:
             for language, form in self.forms(name, known).items()
         }
 
+    def category(self, name: str) -> str:
+        """Return the category of a text, empty where there is none of that name."""
+        found = (text for (one, _), text in self._texts.items() if one == name)
+        return next((text.category for text in found), "")
+
     def uses(self, name: str) -> set[tuple[str, str]]:
         """Return the (variable, field) pairs of a text, over all languages."""
         return set(self._uses.get(name, ()))

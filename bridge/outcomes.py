@@ -42,7 +42,8 @@ class Outcome:
         if self.finish.state not in ("done", "skipped") or self.finish.run_at:
             return False
         more = self.ctx is not None and self.ctx.effects != Effects()
-        return not (more or self.members or self.job.steps)
+        others = self.members or self.job.together
+        return not (more or others or self.job.steps)
 
 
 def keep_each(db: sa.Connection, outcomes: list[Outcome]) -> list[bool]:

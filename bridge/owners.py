@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bridge.hooks.records import Reserved, Transfer
+from bridge.policies import Caps
 from bridge.rowviews import transfer_of
 from bridge.store import Store, book, handover, limits
 
@@ -49,23 +50,26 @@ class TransferLedger:
         with self._store.read() as db:
             return transfer_of(handover.awaiting(db, emails))
 
-    def begin_transfer(self, key: str, per_hour: int, per_day: int) -> Reserved:
+    def begin_transfer(self, key: str, caps: Caps) -> Reserved:
         """Mark a move as begun, within the caps."""
         over, again_at = self._store.write(
-            lambda db: limits.reserve_transfer(db, key, per_hour, per_day, self._now)
+            lambda db: limits.reserve_transfer(db, key, caps, self._now)
         )
-        return reserved(over, again_at, "changes of owner", per_hour, per_day)
+        return reserved(over, again_at, "changes of owner", caps)
 
 
-def reserved(
-    over: str, again_at: datetime | None, what: str, per_hour: int, per_day: int
-) -> Reserved:
+def reserved(over: str, again_at: datetime | None, what: str, caps: Caps) -> Reserved:
     """Return what the caps say of one more, in words; *what* is counted."""
     if over == "hour":
-        reason = f"over the cap of {per_hour} {what} an hour: it goes on then"
+        reason = f"over the cap of {caps.per_hour} {what} an hour: it goes on then"
         return Reserved(False, again_at, reason)
     if over == "day":
-        return Reserved(False, None, f"over the cap of {per_day} {what} a day")
+        return Reserved(
+            False, None, f"over the cap of {caps.per_day} {what} a day", over
+        )
+    if over == "client":
+        reason = f"over the cap of {caps.per_client} {what} a day for one client"
+        return Reserved(False, None, reason, over)
     if over:
         return Reserved(False, None, "it does not stand any more", over=True)
     return Reserved(True)

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import time
+from typing import NamedTuple
+
+
+class Caps(NamedTuple):
+    """How many of a kind may be begun: in an hour, in a day, for a client in a day."""
+
+    per_hour: int
+    per_day: int
+    per_client: int
 
 
 @dataclass(frozen=True)
@@ -17,7 +26,7 @@ class AlertPolicy:
 
 @dataclass(frozen=True)
 class UpgradePolicy:
-    """How plan changes are priced and which are offered.
+    """How plan changes are priced, which are offered, and how many may be ordered.
 
     *paths* is product id -> ids offered for it (empty: no list of ours);
     *ladders* hold product ids, the lowest plan first.
@@ -28,6 +37,18 @@ class UpgradePolicy:
     contact: str = ""
     paths: dict[int, tuple[int, ...]] = field(default_factory=dict)
     ladders: tuple[tuple[int, ...], ...] = ()
+    max_orders_per_hour: int = 30
+    max_orders_per_day: int = 100
+    max_orders_per_client_per_day: int = 5
+
+    @property
+    def caps(self) -> Caps:
+        """How many plan changes may be ordered."""
+        return Caps(
+            self.max_orders_per_hour,
+            self.max_orders_per_day,
+            self.max_orders_per_client_per_day,
+        )
 
 
 @dataclass(frozen=True)
@@ -39,11 +60,21 @@ class CancellationPolicy:
     remind_days: tuple[int, ...] = (7, 1)
     max_terminations_per_hour: int = 20
     max_terminations_per_day: int = 100
+    max_terminations_per_client_per_day: int = 10
+
+    @property
+    def caps(self) -> Caps:
+        """How many services may be ended."""
+        return Caps(
+            self.max_terminations_per_hour,
+            self.max_terminations_per_day,
+            self.max_terminations_per_client_per_day,
+        )
 
 
 @dataclass(frozen=True)
 class TransferPolicy:
-    """How a change of owner is agreed."""
+    """How a change of owner is agreed, and the caps: a client's are what he gives."""
 
     expires_hours: int = 72
     approval: str = "automatic"
@@ -51,6 +82,16 @@ class TransferPolicy:
     ticket_department: int = 1
     max_transfers_per_hour: int = 10
     max_transfers_per_day: int = 50
+    max_transfers_per_client_per_day: int = 5
+
+    @property
+    def caps(self) -> Caps:
+        """How many services may change their owner."""
+        return Caps(
+            self.max_transfers_per_hour,
+            self.max_transfers_per_day,
+            self.max_transfers_per_client_per_day,
+        )
 
 
 @dataclass(frozen=True)

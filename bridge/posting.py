@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from bridge.billing.transfers import Form
@@ -30,6 +30,7 @@ class StorePost:
         event_id: str,
         known: Mapping[str, Any] | None = None,
         other_form_of: str = "",
+        halt: Callable[[str, str, datetime | None], None] = lambda *_: None,
     ) -> None:
         self._texts = texts
         self._deliver = deliver
@@ -37,6 +38,7 @@ class StorePost:
         self._event_id = event_id
         self._known = known or {}
         self._other_form_of = other_form_of
+        self._halt = halt
         self.sent: list[dict[str, Any]] = []
         #: Whether something was handed over that may have left.
         self.handed = False
@@ -56,6 +58,10 @@ class StorePost:
     def uses(self, name: str) -> set[str]:
         """Return the variables that a text names."""
         return {variable for variable, _ in self._texts.uses(name)}
+
+    def category(self, name: str) -> str:
+        """Return the category of a text, empty where there is none of that name."""
+        return self._texts.category(name)
 
     def uses_source(self, source: str) -> set[str]:
         """Return the variables that a text of the map names."""
@@ -111,6 +117,10 @@ class StorePost:
     def ask_number(self, user: str, text: Rendered, *, key: str) -> str:
         """Ask the one with this identity for his number. Raises SendError."""
         return self._send(replace(self._message(user, text, key), asks=True), None)
+
+    def halt(self, why: str, key: str, sent_at: datetime | None) -> None:
+        """Send nothing for now: what was taken then failed, as anything would."""
+        self._halt(why, key, sent_at)
 
     def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
         """Send it and return the state the provider confirmed. Raises SendError."""

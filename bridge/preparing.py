@@ -15,23 +15,25 @@ import structlog
 from bridge.billing.model import CancellationRequest
 from bridge.breaker import Breaker
 from bridge.consents import Consents
-from bridge.errors import Later, Skipped
+from bridge.errors import Later, SendError, Skipped
 from bridge.events import Event
 from bridge.facts import Facts
 from bridge.hookmap import HookMap, LiveMap
 from bridge.hooks import senders
-from bridge.hooks.context import Context
+from bridge.hooks.context import Context, held_back
+from bridge.hooks.records import AGAIN
 from bridge.hooks.transferring import transfer_fields
 from bridge.ledger import StoreBook
 from bridge.metrics import Metrics
+from bridge.obeying import note_refusal
 from bridge.panel import Panel
 from bridge.posting import StorePost
-from bridge.rowviews import cancellation_fields, upgrade_fields
-from bridge.sandbox import Expression, compile_when
+from bridge.rowviews import cancellation_fields, upgrade_fields, values_of
+from bridge.sandbox import compile_when
 from bridge.sending import Before, Sending
-from bridge.store import Store, claims, inbox, reports
+from bridge.store import Store, claims, inbox, limits, reports
 from bridge.store.outbox import Finish, Job, NewJob
-from bridge.views import View, company_view
+from bridge.views import company_view
 from bridge.watching import Shared, WatchedPanel
 from bridge.whatsapp import Message, Provider, Receipt
 
@@ -140,7 +142,7 @@ class Bench:
             facts=self._facts(job, event, asked, book, hookmap, now),
             panel=asked,
             book=book,
-            post=self._post(job, hookmap, deliver),
+            post=self._post(job, event, hookmap, deliver),
             policies=hookmap.policies,
             company=hookmap.company,
             now=now,
@@ -187,25 +189,40 @@ class Bench:
     def _post(
         self,
         job: Job,
+        event: Event | None,
         hookmap: HookMap,
         deliver: Callable[[Message], Receipt] | None,
     ) -> StorePost:
         """Return the way out for one job's messages; *deliver* stands in for it."""
         company = company_view(hookmap.company, hookmap.policies.upgrades.contact)
+        before = self._before(job, event)
         return StorePost(
             hookmap.texts,
-            deliver
-            or partial(self.deliver, before=self._before(job), urgent=job.urgent),
+            deliver or partial(self.deliver, before=before, urgent=job.urgent),
             self.provider,
             job.event_id or "",
             {"company": company},
             str(job.parameters.get("other_form_of") or ""),
+            self.sending.told_halted,
         )
 
     def _hold(self, job: Job) -> None:
-        """Make sure that a job which acts is still ours, and for long enough."""
+        """Make sure that a job which acts is still ours, and not held back meanwhile.
+
+        It is the last look before each writing call: the stop switch works from the
+        moment on that it is on disk.
+        """
         if not job.acts or job.epoch == 0:
             return
+        self._still_ours(job)
+        if job.action not in limits.STOPPED:
+            return
+        with self.store.read() as db:
+            why = limits.held(db)
+        if why is not None:
+            raise held_back(why, self.now())
+
+    def _still_ours(self, job: Job) -> None:
         now = self.now()
         with self.store.read() as db:
             held = claims.held_until(db, job)
@@ -246,14 +263,16 @@ class Bench:
         ctx.seen["condition"] = values_of(expression, variables)
         return expression.holds(variables)
 
-    def _before(self, job: Job) -> Before:
+    def _before(self, job: Job, event: Event | None) -> Before:
         """Return what earlier attempts of a job may have sent."""
+        answers = event is None or event.panel == "whatsapp"
+        none = job.epoch == 1 and AGAIN not in job.key and not answers
 
         def note() -> None:
             if not self.store.write(lambda db: claims.note_repeat(db, job)):
                 raise Skipped("the claim was lost: another worker goes on")
 
-        return Before(job.maybe_sent, job.deaths > 0, note)
+        return Before(job.maybe_sent, job.deaths > 0, note, none)
 
     def held(self, job: Job) -> Later | None:
         """Return why a job cannot write to anybody now, and until when, if so."""
@@ -267,7 +286,14 @@ class Bench:
         """Hand one message to the provider; dry runs send nothing."""
         if self.dry_run:
             return Receipt("dry-run", ())
-        return self.sending.send(message, before or Before(), urgent=urgent)
+        try:
+            return self.sending.send(message, before or Before(), urgent=urgent)
+        except SendError as error:
+            if error.wish is not None and not message.asks:
+                told = f"{error.provider} {error.code}"
+                noted = (message.to, error.wish, told, self.now())
+                note_refusal(self.store, self.consents, *noted)
+            raise
 
     def tell_staff(
         self,
@@ -279,20 +305,22 @@ class Bench:
     ) -> NewJob:
         """Return the job that tells staff of what waits for them.
 
-        Of all that is told under the same *once*, the first alone is.
+        Of all that is told under the same *once*, the first alone is. A ticket is of
+        a client: what is nobody's is left in the panel's log.
         """
         policy = self.map.current.policies.staff
         text = f"[bridge] {job.action} ({job.rule}) waits for a person: {finish.reason}"
         parameters: dict[str, Any] = {"text": text, "raw": True}
         action = "log_activity"
-        if policy.ticket_department is not None:
+        client_id = ctx.client_id if ctx is not None else None
+        if policy.ticket_department is not None and client_id is not None:
             action = "open_ticket"
             parameters |= {
                 "subject": f"[bridge] {job.action} waits for a person",
                 "department": policy.ticket_department,
             }
-        if ctx is not None and ctx.client_id is not None:
-            parameters["client_id"] = ctx.client_id
+        if client_id is not None:
+            parameters["client_id"] = client_id
         return NewJob(
             key=f"{once}/staff" if once else f"{job.key}/staff:{job.epoch}",
             event_id=job.event_id,
@@ -308,20 +336,10 @@ class Bench:
             f"[bridge] more than {TOLD_AN_HOUR} things wait for a person since "
             f"{now:%H}:00 UTC: whmcs-bridge events list --status parked"
         )
-        parameters = {**told.parameters, "text": text}
-        parameters.pop("client_id", None)
-        if "subject" in parameters:
-            parameters["subject"] = "[bridge] many things wait for a person"
-        key = f"staff:{now:%Y-%m-%dT%H}"
-        return replace(told, key=key, event_id=None, parameters=parameters)
-
-
-def values_of(expression: Expression, variables: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a condition's fields are at the moment, for `events show`."""
-    shown: dict[str, str] = {}
-    for root, name in sorted(expression.names, key=str):
-        view = variables.get(root)
-        if name is None or not isinstance(view, View):
-            continue
-        shown[f"{root}.{name}"] = str(view.fields().get(name, "?"))[:100]
-    return shown
+        return replace(
+            told,
+            key=f"staff:{now:%Y-%m-%dT%H}",
+            event_id=None,
+            action="log_activity",
+            parameters={"text": text, "raw": True},
+        )

@@ -12,10 +12,15 @@ import sqlalchemy as sa
 import structlog
 
 from bridge.billing.model import CancellationRequest, Invoice, Service
-from bridge.dispatch import apply_job, end_job, move_job
+from bridge.dispatch import apply_job, end_job, move_job, terminate_job
 from bridge.errors import Reason, RemoteError
 from bridge.events import Body, Subject
-from bridge.hooks.schedule_cancellation import CERTAIN, key_of, terminate_key
+from bridge.hooks.schedule_cancellation import (
+    CERTAIN,
+    IMMEDIATE,
+    key_of,
+    terminate_key,
+)
 from bridge.preparing import Bench
 from bridge.store import book, handover, inbox, outbox, reports
 from bridge.store.inbox import Accepted
@@ -68,7 +73,7 @@ def reconcile(
         orders = book.open_orders(db)
         moving = handover.list_transfers(db, states=["staff"], limit=LOOKED_UP)
     _vanished(bench, report, live, requests, dry_run)
-    busy = {row.service_id for row in live}
+    busy = {row.service_id: _may_end_sooner(row) for row in live}
     _unheard(bench, report, requests, known, busy, dry_run, progress)
     _invoices(bench, report, orders, dry_run)
     _passed_by_hand(bench, report, moving, dry_run)
@@ -184,12 +189,18 @@ def _unheard(
     report: Report,
     requests: list[CancellationRequest],
     known: dict[int, str],
-    busy: set[int],
+    busy: dict[int, bool],
     dry_run: bool,
     progress: Callable[[int, int], None],
 ) -> None:
+    """Take up what is new; *busy* are services in the book, and which may end sooner.
+
+    An immediate request comes before a later end.
+    """
     clear = [r for r in requests if not r.unclear]
-    news = [r for r in clear if r.id not in known and r.service_id not in busy]
+    unknown = [r for r in clear if r.id not in known]
+    news = [r for r in unknown if r.service_id not in busy]
+    news += [r for r in unknown if r.immediate and busy.get(r.service_id)]
     news += [
         r for r in clear if r.service_id not in busy and known.get(r.id) == "vanished"
     ]
@@ -211,6 +222,10 @@ def _unheard(
         if not dry_run:
             again = known.get(request.id) == "vanished"
             _take_up(bench, request, service, again=again)
+
+
+def _may_end_sooner(row: Any) -> bool:
+    return bool(row.kind != IMMEDIATE and (row.state == "scheduled" or row.at is None))
 
 
 def _service(bench: Bench, request: CancellationRequest) -> Service | None:
@@ -331,17 +346,3 @@ def _without_a_job(bench: Bench, report: Report, dry_run: bool) -> None:
         report.differences.append(Difference("job put in", row.service_id, detail))
         if not dry_run:
             bench.store.write(partial(outbox.put, new=[job], now=now))
-
-
-def terminate_job(row: Any) -> NewJob:
-    """Return the one job that ends the service of a cancellation."""
-    return NewJob(
-        key=terminate_key(row.key),
-        event_id=row.event_id,
-        action="terminate_service",
-        rule="cancellation",
-        run_at=row.at,
-        parameters={"cancellation": row.key},
-        acts=True,
-        client_id=row.client_id,
-    )

@@ -51,6 +51,8 @@ def result_of(error: BridgeError, job: Job, now: datetime) -> Finish:
         return _after_the_provider(error, job, now)
     if isinstance(error, StoreUnavailable):
         return Finish("retry", str(error), run_at=now + timedelta(seconds=5))
+    if isinstance(error, StaleRow):
+        return again(str(error), job, now)
     return unforeseen(error, job, now)
 
 

@@ -1,14 +1,15 @@
-"""The rows in our own book as actions and texts see them."""
+"""The rows in our own book as actions and texts see them, and what conditions saw."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from bridge.hooks.context import Cancellation, Order
-from bridge.hooks.records import Transfer
+from bridge.hooks.records import Cancellation, Order, Transfer
 from bridge.policies import Company
-from bridge.views import Amount, invoice_url
+from bridge.sandbox import Expression
+from bridge.views import Amount, View, invoice_url
 
 
 def cancellation_fields(
@@ -67,3 +68,14 @@ def transfer_of(row: Any) -> Transfer | None:
         return None
     names = Transfer.__dataclass_fields__
     return Transfer(**{name: getattr(row, name) for name in names})
+
+
+def values_of(expression: Expression, variables: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a condition's fields are at the moment, for `events show`."""
+    shown: dict[str, str] = {}
+    for root, name in sorted(expression.names, key=str):
+        view = variables.get(root)
+        if name is None or not isinstance(view, View):
+            continue
+        shown[f"{root}.{name}"] = str(view.fields().get(name, "?"))[:100]
+    return shown

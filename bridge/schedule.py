@@ -22,10 +22,22 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from bridge import upkeep
-from bridge.errors import BridgeError, RemoteError
+from bridge.dispatch import terminate_job
+from bridge.errors import BridgeError, RemoteError, StoreUnavailable
 from bridge.preparing import Bench
-from bridge.reconcile import reconcile, terminate_job
-from bridge.store import answers, book, handover, outbox, people, reports, talk, turns
+from bridge.reconcile import reconcile
+from bridge.store import (
+    answers,
+    book,
+    handover,
+    outbox,
+    people,
+    progress,
+    recipients,
+    reports,
+    turns,
+)
+from bridge.store.wishes import MARKETING
 from bridge.turns import REFUSED
 from bridge.worker import Worker
 
@@ -89,12 +101,15 @@ class Schedule:
     def _for_whatsapp(self) -> list[tuple[str, Callable[[], object], float]]:
         if not upkeep.listens(self.bench):
             return []
-        return [
+        ticks: list[tuple[str, Callable[[], object], float]] = [
             ("telephones", partial(self._led, upkeep.index_phones), 30),
             ("templates", partial(self._led, upkeep.sync_templates), 60 * 60),
             ("provider", partial(self._led, upkeep.watch_session), 5 * 60),
             ("people a day", partial(self._led, upkeep.sync_people), 60 * 60),
         ]
+        if not self.bench.store.sqlite:  # there one writes at a time
+            ticks.append(("states", partial(self._led, upkeep.catch_up), 60))
+        return ticks
 
     def _led(self, step: Callable[[Bench], object]) -> None:
         """Take one step of upkeep, as the leader; what is away is tried again."""
@@ -129,7 +144,10 @@ class Schedule:
             self._scheduler.pause()
             self._scheduler.shutdown(wait=True)
         now = self.bench.now()
-        self.bench.store.write(lambda db: book.resign(db, self._who, now))
+        try:
+            self.bench.store.write(lambda db: book.resign(db, self._who, now))
+        except StoreUnavailable as error:
+            log.warning("the lead ends by itself", reason=str(error))
 
     def heartbeat(self) -> None:
         """Say that a worker is there."""
@@ -183,12 +201,15 @@ class Schedule:
         self.bench.store.write(lambda db: handover.prune(db, before, now), 30.0)
         a_day_ago = now - timedelta(days=1)
         self.bench.store.write(lambda db: turns.prune(db, REFUSED, a_day_ago), 30.0)
+        self.bench.store.write(lambda db: turns.prune_pairs(db, now), 30.0)
+        self.bench.store.write(lambda db: recipients.prune(db, now), 30.0)
         told = now - people.KNOWN_FOR
         self.bench.store.write(lambda db: turns.prune(db, people.MARK, told), 30.0)
+        self.bench.store.write(lambda db: turns.prune(db, MARKETING, told), 30.0)
         day = before.astimezone(self.bench.zone).date()
         self.bench.store.write(lambda db: answers.prune(db, day), 30.0)
         while not self._stopped.is_set():
-            if not self.bench.store.write(lambda db: talk.prune(db, before, 1000)):
+            if not self.bench.store.write(lambda db: progress.prune(db, before, 1000)):
                 break
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 #: So many signs of a secret in a row give it away; a shorter one must be there whole.
@@ -26,46 +26,56 @@ _ESCAPE = re.compile(
     r"|%([0-9a-fA-F]{2})"
     r"|(&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});)"
 )
-_BLANK = frozenset(" \t\r\n\f\v\b\0\u200b\u00ad")
+_BLANK = " \t\r\n\f\v\b\0\u200b\u00ad"
+_NO_BLANKS, _NO_MARKS = re.compile(f"[^{_BLANK}]+"), re.compile("[^:-]+")
 _URL_SAFE = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """A text as it reads, and where each of its signs stands in what was said."""
+    """A text as it reads, and from where to where each sign stands in what was said."""
 
     text: str
-    spans: tuple[tuple[int, int], ...]
+    begins: Sequence[int]
+    ends: Sequence[int]
 
-    def without(self, left_out: Callable[[str], bool]) -> _Seen:
-        """Return it without some signs."""
-        kept = [
-            (c, span)
-            for c, span in zip(self.text, self.spans, strict=True)
-            if not left_out(c)
-        ]
-        return _Seen("".join(c for c, _ in kept), tuple(span for _, span in kept))
+    def only(self, kept: re.Pattern[str]) -> _Seen:
+        """Return it with nothing but what a pattern finds."""
+        whole = kept.fullmatch(self.text)
+        if whole or not self.text:
+            return self
+        runs = [found.span() for found in kept.finditer(self.text)]
+        return _Seen(
+            "".join([self.text[start:end] for start, end in runs]),
+            [n for start, end in runs for n in self.begins[start:end]],
+            [n for start, end in runs for n in self.ends[start:end]],
+        )
 
-    def changed(self, change: Callable[[str], str]) -> _Seen:
-        """Return it with every sign in another form, one for one."""
-        return _Seen("".join(map(change, self.text)), self.spans)
+    def changed(self, text: str) -> _Seen:
+        """Return it with another text, sign for sign."""
+        return _Seen(text, self.begins, self.ends)
 
     def unescaped(self) -> _Seen:
         """Return it with one layer of escapes read."""
         signs: list[str] = []
-        spans: list[tuple[int, int]] = []
+        begins: list[int] = []
+        ends: list[int] = []
         at = 0
         for found in _ESCAPE.finditer(self.text):
-            signs += self.text[at : found.start()]
-            spans += self.spans[at : found.start()]
-            whole = (self.spans[found.start()][0], self.spans[found.end() - 1][1])
-            for sign in _meant(found):
-                signs.append(sign)
-                spans.append(whole)
-            at = found.end()
-        signs += self.text[at:]
-        spans += self.spans[at:]
-        return _Seen("".join(signs), tuple(spans))
+            start, end = found.span()
+            meant = _meant(found)
+            signs += (self.text[at:start], meant)
+            begins += self.begins[at:start]
+            begins += [self.begins[start]] * len(meant)
+            ends += self.ends[at:start]
+            ends += [self.ends[end - 1]] * len(meant)
+            at = end
+        if not at:
+            return self
+        signs.append(self.text[at:])
+        begins += self.begins[at:]
+        ends += self.ends[at:]
+        return _Seen("".join(signs), begins, ends)
 
 
 def _meant(found: re.Match[str]) -> str:
@@ -87,18 +97,18 @@ class Scrubber:
 
     def __init__(self, secrets: Iterable[str], hidden: str = "…") -> None:
         self._hidden = hidden
-        self._plain: set[str] = set()
-        self._base64: set[str] = set()
-        self._hex: set[str] = set()
+        plain: set[str] = set()
+        base64: set[str] = set()
+        hex: set[str] = set()
         for secret in secrets:
             raw = secret.encode("utf-8", "replace")
             # What percent signs gave is bytes, read one by one.
             for text in (secret, raw.decode("latin-1")):
-                packed = "".join(c for c in text if c not in _BLANK)
-                self._plain |= _telling("".join(map(_small, packed)))
+                plain |= _telling(_small("".join(_NO_BLANKS.findall(text))))
             for form in _in_base64(raw):
-                self._base64 |= _telling(form.translate(_URL_SAFE))
-            self._hex |= _telling(raw.hex())
+                base64 |= _telling(form.translate(_URL_SAFE))
+            hex |= _telling(raw.hex())
+        self._plain, self._base64, self._hex = map(_Sought, (plain, base64, hex))
 
     def __call__(self, said: str) -> str:
         """Return a text without any secret."""
@@ -114,23 +124,25 @@ class Scrubber:
         return "".join([*parts, said[at:]])
 
     def _found(self, said: str) -> Iterator[tuple[int, int]]:
-        seen = _Seen(said, tuple((n, n + 1) for n in range(len(said))))
+        seen = _Seen(said, range(len(said)), range(1, len(said) + 1))
         for _ in range(_LAYERS):
-            packed = seen.without(_BLANK.__contains__)
-            yield from _spans(packed.changed(_small), self._plain)
-            same = packed.changed(lambda c: c.translate(_URL_SAFE))
-            yield from _spans(same, self._base64)
-            digits = packed.without(":-".__contains__).changed(_small)
-            yield from _spans(digits, self._hex)
+            packed = seen.only(_NO_BLANKS)
+            yield from self._plain.spans(packed.changed(_small(packed.text)))
+            same = packed.changed(packed.text.translate(_URL_SAFE))
+            yield from self._base64.spans(same)
+            digits = packed.only(_NO_MARKS)
+            yield from self._hex.spans(digits.changed(_small(digits.text)))
             deeper = packed.unescaped()  # lines may break within an escape
             if deeper.text == packed.text:
                 return
             seen = deeper
 
 
-def _small(sign: str) -> str:
-    lower = sign.lower()
-    return lower if len(lower) == 1 else sign
+def _small(text: str) -> str:
+    """Return a text in small letters, sign for sign."""
+    if text.isascii():
+        return text.lower()
+    return "".join([low if len(low := c.lower()) == 1 else c for c in text])
 
 
 def _telling(form: str) -> set[str]:
@@ -151,8 +163,32 @@ def _in_base64(raw: bytes) -> Iterator[str]:
         yield encoded[first : 8 * (before + len(raw)) // 6]
 
 
-def _spans(seen: _Seen, pieces: set[str]) -> Iterator[tuple[int, int]]:
-    for length in {len(piece) for piece in pieces}:
-        for n in range(len(seen.text) - length + 1):
-            if seen.text[n : n + length] in pieces:
-                yield seen.spans[n][0], seen.spans[n + length - 1][1]
+class _Sought:
+    """Pieces that are sought in texts, all at once."""
+
+    __slots__ = ("_groups",)
+
+    def __init__(self, pieces: set[str]) -> None:
+        self._groups: list[tuple[int, int, set[str], set[str]]] = []
+        for length in {len(piece) for piece in pieces}:
+            whole = {piece for piece in pieces if len(piece) == length}
+            half = (length + 1) // 2
+            starts = range(length - half + 1)
+            halves = {piece[n : n + half] for piece in whole for n in starts}
+            self._groups.append((length, half, whole, halves))
+
+    def spans(self, seen: _Seen) -> Iterator[tuple[int, int]]:
+        """Yield from where to where pieces stand in what was said.
+
+        A piece covers one of every few places whole, with half of it: only around
+        those halves it is looked for.
+        """
+        text = seen.text
+        for length, half, whole, halves in self._groups:
+            step = length - half + 1
+            for near in range(0, len(text) - half + 1, step):
+                if text[near : near + half] not in halves:
+                    continue
+                for n in range(max(near - step + 1, 0), near + 1):
+                    if text[n : n + length] in whole:
+                        yield seen.begins[n], seen.ends[n + length - 1]

@@ -22,12 +22,14 @@ from bridge.errors import (
     Reason,
     RemoteError,
     SendError,
+    Skipped,
     StoreUnavailable,
 )
 from bridge.forming import Forms, form_of, put_line
-from bridge.hooks.records import AGAIN
+from bridge.hooks.records import ARRIVED, HELD_BACK, earlier
 from bridge.metrics import Metrics
-from bridge.store import Store, outbox, talk
+from bridge.store import Store, outbox, talk, told
+from bridge.store.progress import id_of
 from bridge.tier import Tier
 from bridge.turns import Turns
 from bridge.whatsapp import Message, Provider, Receipt, State
@@ -39,8 +41,6 @@ UNSURE_WAIT = timedelta(minutes=10)
 #: A message that may have left goes once more at most, where nothing settles it.
 _MAYBE_SENT = 2
 _ARRIVED = ("delivered", "read")
-#: How the reason begins of what waits because the provider takes no messages.
-HELD_BACK = "held back: "
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,22 @@ class Before:
     """What earlier attempts may have sent.
 
     *count* of them may have; *died*: a process ended in the last one. *note* keeps
-    on disk that one more may leave now.
+    on disk that one more may leave now. *none*: this is the first, of something that
+    answers nobody.
     """
 
     count: int = 0
     died: bool = False
     note: Callable[[], None] = lambda: None
+    none: bool = False
 
 
 @dataclass
 class Sending:
-    """The way to the provider. *slow_down* blocks for a moment, at its rate."""
+    """The way to the provider. *slow_down* blocks for a moment, at its rate.
+
+    *several*: other processes may send through it; None: where the store lets them.
+    """
 
     store: Store
     give: Callable[[], Provider]
@@ -66,15 +71,24 @@ class Sending:
     metrics: Metrics
     language: str = "es"
     slow_down: Callable[[], None] = lambda: None
+    several: bool | None = None
     circuit: Breaker = field(init=False)
     turns: Turns = field(init=False)
     tier: Tier = field(init=False)
+    forms: Forms = field(init=False)
     _probe: str = ""
+    #: A state told of the halt: the message that went since, whose states tell more.
+    _doubted: str | None = None
+    _doubted_at: datetime = field(init=False, repr=False)
+    _well_at: datetime | None = None
 
     def __post_init__(self) -> None:
         self.circuit = Breaker(self.provider.name, self.now)
-        self.turns = Turns(self.store, self.give, self.now)
-        self.tier = Tier(self.store, self.give, self.now)
+        if self.several is None:
+            self.several = not self.store.sqlite
+        self.turns = Turns(self.store, self.give, self.now, several=self.several)
+        self.tier = Tier(self.store, self.give, self.now, several=self.several)
+        self.forms = Forms(self.store, self.give, self.now, self.language)
 
     @property
     def provider(self) -> Provider:
@@ -96,16 +110,21 @@ class Sending:
             return Later(f"{HELD_BACK}{error.detail}", error.until)
         if not first:
             return None
+        if (awaited := self._awaited()) is not False:
+            return None if awaited else self._again()
         found = self.provider.health()[:1]
         if found and found[0].level == "error":
             why = RemoteError(
                 self.provider.name, Reason.DENIED_CREDENTIALS, found[0].what
             )
             self.circuit.failed(why)
-            again = self.circuit.refusal()
-            return Later(f"{HELD_BACK}{again.detail}", again.until)
+            return self._again()
         self._probe = key
         return None
+
+    def _again(self) -> Later:
+        again = self.circuit.refusal()
+        return Later(f"{HELD_BACK}{again.detail}", again.until)
 
     def left(self, key: str, *, over: bool) -> None:
         """Hear that a job ended; *over*: it does not wait. Another may go first then.
@@ -127,23 +146,23 @@ class Sending:
         been sent twice already.
         """
         before = before or Before()
-        if self.provider.tags:
+        if self.provider.tags and not before.none:
             settled = self._settled(message)
             if settled is not None:
                 return settled
         self._may_repeat(before)
-        forms = Forms(self.store, self.provider, self.now, self.language)
-        message = forms.first(message)
+        message = self.forms.first(message, exactly=not before.none)
         if message.template is not None:
             self._count(message, urgent)
         self._enter(message)
         self.turns.to(message.to)
         self.turns.take()
         self.slow_down()
+        self.turns.leaves(message.to)
         if before.count:
             before.note()
         try:
-            message, receipt = self._sent(message, forms, urgent)
+            message, receipt = self._sent(message, urgent)
         except SendError as error:
             self._note(error)
             if error.kind is ErrorClass.PAIR:
@@ -157,7 +176,10 @@ class Sending:
             raise
         if "reached" in receipt.detail:
             log.error("wrong recipient", provider=self.provider.name, job=message.tag)
-        self._well()
+        if self._doubted is None:
+            self._well()
+        else:
+            self._doubted, self._doubted_at = message.tag, self.now()
         self.turns.taken(message.to)
         state = receipt.states[-1].value if receipt.states else "accepted"
         self.metrics.messages.labels(self.provider.name, state).inc()
@@ -168,22 +190,21 @@ class Sending:
         """Return what came back with our tag: it went out, whatever we heard.
 
         It went to whom it was written to then: he may have another number now.
+        Raises Skipped where it is to be sent anew, and what failed arrived after all.
         """
         with self.store.read() as db:
             found = talk.proof(db, message.tag)
             if found is None:
-                # It is sent anew, but what failed may have arrived after all.
                 before = (talk.proof(db, tag) for tag in earlier(message.tag))
-                arrived = (one for one in before if one and one.state in _ARRIVED)
-                found = next(arrived, None)
-            if found is None:
+                if any(one and one.state in _ARRIVED for one in before):
+                    raise Skipped(f"{ARRIVED}: nothing is sent anew")
                 return None
             kept = talk.message(db, key=found.tag, provider_id=found.provider_id)
-        went = {"to": found.to} if found.to else {}
+        went = {"to": found.to} if found.to and not message.asks else {}
         if kept is not None:
             names = ("to", "text", "language", "form")
             went = {name: getattr(kept, name) or "" for name in names}
-        return Receipt(found.provider_id, (State(found.state),), went)
+        return Receipt(id_of(found.provider_id), (State(found.state),), went)
 
     def _may_repeat(self, before: Before) -> None:
         """Raise Parked or Later where what may have been sent must not go again."""
@@ -212,16 +233,14 @@ class Sending:
             self.store.write(partial(put_line, key=key, text=text, now=now))
             raise
 
-    def _sent(
-        self, message: Message, forms: Forms, urgent: bool
-    ) -> tuple[Message, Receipt]:
+    def _sent(self, message: Message, urgent: bool) -> tuple[Message, Receipt]:
         """Send it, or what may go in its place, each once; return what went."""
         while True:
             try:
                 return message, self.provider.send(message)
             except SendError as error:
                 was_free = message.free
-                message = forms.instead(message, error)
+                message = self.forms.instead(message, error)
                 if was_free and message.template is not None:
                     self._count(message, urgent)
 
@@ -235,13 +254,45 @@ class Sending:
             held = f"{HELD_BACK}{error.detail}"
             raise SendError(self.provider.name, ErrorClass.HALT, held) from error
 
+    def told_halted(self, why: str, tag: str, sent_at: datetime | None) -> None:
+        """Hear that a message failed after it was taken, as any other would.
+
+        Nothing goes out until one went first, and its states say that it was sent. What
+        was taken before the provider was last well again says nothing of now.
+        """
+        if sent_at is not None and sent_at < (self._well_at or sent_at):
+            return
+        if self.circuit.open and tag != self._doubted:
+            return
+        self._halt(SendError(self.provider.name, ErrorClass.HALT, why))
+        self._doubted = ""
+
+    def _awaited(self) -> bool | None:
+        """Return whether the one that went first after such a halt was passed on.
+
+        None while its states are waited for; none at all for long are as good.
+        """
+        if not self._doubted:
+            return False
+        with self.store.read() as db:
+            went = told.passed_on(db, self._doubted)
+        if went is None and self.now() - self._doubted_at < UNSURE_WAIT:
+            return None
+        if went is False:
+            return False
+        self._doubted = None
+        self._well()
+        return True
+
     def _well(self) -> None:
         """Note that the provider took or judged a message: what was held back goes."""
+        if self._doubted is not None:  # it takes them all, and sends none
+            return
         was_open = self.circuit.open
         self.circuit.succeeded()
         if not was_open:
             return
-        now = self.now()
+        now = self._well_at = self.now()
         try:
             self.store.write(lambda db: outbox.wake(db, HELD_BACK, now))
         except StoreUnavailable as error:
@@ -257,6 +308,10 @@ class Sending:
         if error.kind is not ErrorClass.HALT:
             self._well()
             return
+        self._halt(error)
+
+    def _halt(self, error: SendError) -> None:
+        """Let everything wait; staff are told when it begins."""
         first = not self.circuit.open
         locked = RemoteError(error.provider, Reason.DENIED_CREDENTIALS, error.detail)
         self.circuit.failed(locked)
@@ -269,11 +324,3 @@ class Sending:
             )
             key = f"halt:{error.provider}/{now:%Y-%m-%d}"
             self.store.write(partial(put_line, key=key, text=text, now=now))
-
-
-def earlier(tag: str) -> list[str]:
-    """Return the tags under which a message that is sent anew went out before."""
-    root, mark, number = tag.partition(AGAIN)
-    if not mark or not number.isdigit():
-        return []
-    return [root, *(f"{root}{AGAIN}{n}" for n in range(1, int(number)))]

@@ -27,6 +27,9 @@ DATE_FORMATS = (
     "YYYY/MM/DD",
     "YYYY-MM-DD",
 )
+#: Longest time of one call to the panel that may be set, in seconds. An acting job is
+#: claimed for longer than that, or it could be taken anew during the call.
+LONGEST_CALL = 120
 #: How the names of those end that are secrets, among those of the providers.
 _SECRET = ("_TOKEN", "_SECRET", "_KEY")
 _PANEL_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
@@ -170,7 +173,7 @@ def _read(reader: Reader, need: bool) -> Settings:
     console_file = reader.text("WHATSAPP_CONSOLE_FILE")
     public = reader.address("BRIDGE_PUBLIC_URL", False, "")
     provider = reader.choice("WHATSAPP_PROVIDER", "console", PROVIDERS)
-    return Settings(
+    found = Settings(
         panel=panel,
         signing_secrets=_secrets(reader, need),
         database_url=_database(reader),
@@ -203,13 +206,15 @@ def _read(reader: Reader, need: bool) -> Settings:
         whmcs_date_format=reader.choice(
             "WHMCS_DATE_FORMAT", "DD/MM/YYYY", DATE_FORMATS
         ),
-        whmcs_timeout=reader.seconds("WHMCS_TIMEOUT_SECONDS", 10.0),
+        whmcs_timeout=reader.seconds("WHMCS_TIMEOUT_SECONDS", 10.0, LONGEST_CALL),
         whatsapp_provider=provider,
         whatsapp_console_file=Path(console_file) if console_file else None,
         log_level=reader.choice("LOG_LEVEL", "info", LEVELS),
         sentry_dsn=Secret(reader.text("SENTRY_DSN")),
         others=_others(reader, provider, need),
     )
+    reader.misspelt("BRIDGE_", "WHMCS_")
+    return found
 
 
 def _secrets(reader: Reader, need: bool) -> tuple[Secret, ...]:
@@ -237,6 +242,8 @@ def _database(reader: Reader) -> str:
         reader.wrong(name, "begins with sqlite:/// or postgresql+psycopg://")
     elif _no_port(url):
         reader.wrong(name, "not an address")
+    elif urlsplit(url).netloc.count("@") > 1:
+        reader.wrong(name, "an @ in the user's name or password is written %40")
     return url
 
 

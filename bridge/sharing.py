@@ -43,30 +43,34 @@ class Sharing:
     def offer(self, ctx: Context) -> None:
         """Let the action take the others along, where there may be any."""
         job = self.job
+        book: Any = ctx.book
+        # Whose the message is, is known when it asks for them.
         if job.together or AGAIN in job.key or job.key.endswith(FALLBACK):
-            ctx.book.take = self._again  # type: ignore[attr-defined]
+            book.take = lambda _: self._again(ctx)
         elif job.group_key and not job.maybe_sent:
-            ctx.book.take = self._take  # type: ignore[attr-defined]
+            book.take = partial(self._take, ctx)
 
-    def _again(self, _group_after: int) -> list[dict[str, Any]]:
+    def _again(self, leader: Context) -> list[dict[str, Any]]:
         """Return those of a message that was put together before."""
         with self.bench.store.read() as db:
             others = groups.others(db, root_of(self.job.key))
         self.events.update(self.bench.events_of(others))
-        if self.job.key != root_of(self.job.key) or self.job.maybe_sent:
-            return [{"ctx": self._context(one)} for one in others]
+        as_it_was = self.job.key != root_of(self.job.key) or self.job.maybe_sent
         found = []
         for one in others:
             ctx = self._context(one)
-            if self.bench.condition(ctx, one) is False:
+            if not as_it_was and self.bench.condition(ctx, one) is False:
                 why = unmet(one).reason or ""
                 out = partial(groups.leave, key=one.key, reason=why, now=self.now)
                 self.bench.store.write(out)
+            elif _passed_on(ctx, leader):
+                alone = partial(groups.go_alone, key=one.key, now=self.now)
+                self.bench.store.write(alone)
             else:
                 found.append({"ctx": ctx})
         return found
 
-    def _take(self, group_after: int) -> list[dict[str, Any]]:
+    def _take(self, leader: Context, group_after: int) -> list[dict[str, Any]]:
         """Claim what waits with it, and write down that they share a message."""
         key = self.job.group_key or ""
         here = len(self.members) + 1
@@ -85,6 +89,9 @@ class Sharing:
             if self.bench.condition(ctx, one) is False:
                 self.members.remove(one)
                 self.record(one, [], ctx, unmet(one), "")
+            elif _passed_on(ctx, leader):
+                self.members.remove(one)
+                self.record(one, [], ctx, _alone(self.now), "")
             else:
                 going[one.key] = ctx
         return [{"ctx": going[key]} for key in self._join()]
@@ -103,3 +110,15 @@ class Sharing:
     def _context(self, one: Job) -> Context:
         event = self.events.get(one.event_id or "")
         return self.bench.context(one, event, self.now)
+
+
+def _passed_on(ctx: Context, leader: Context) -> bool:
+    """Tell whether what an alert is about is another client's by now.
+
+    It was put with others of one client; each fact is told to its owner alone.
+    """
+    return ctx.facts.client.id != leader.client_id
+
+
+def _alone(now: datetime) -> Finish:
+    return Finish("waiting", run_at=now, group_key="", forget_attempt=True)

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Text:
         """The placeholders of the body, in order."""
         return tuple(part for part in self.parts if isinstance(part, Placeholder))
 
-    @property
+    @cached_property
     def uses(self) -> frozenset[tuple[str, str]]:
         """Every (variable, field) of body and button."""
         both = (*self.parts, *self.url)
@@ -90,8 +90,10 @@ def read_all(directory: Path) -> Reading:
                 continue
             part = f"{folder.name}/{path.name}\0{content}\0"
             digest.update(part.encode("utf-8", "surrogatepass"))
-            texts[key], found = _read_one(shown(path), *key, content)
-            problems += found
+            texts[key], found = _read_one(*key, content)
+            if found:
+                file = shown(path)
+                problems += [replace(problem, file=file) for problem in found]
             if any(problem.level == "error" for problem in found):
                 doubtful.add(key)
     if not texts and not problems:
@@ -124,25 +126,28 @@ def _compare(
         there = [language for language in languages if (name, language) in every]
         sound = [word for word in there if (name, word) not in doubtful]
         for language in languages:
-            file = shown(directory / language / f"{name}.txt")
+            path = directory / language / f"{name}.txt"
             if language not in there:
                 has = "has" if len(there) == 1 else "have"
                 what = f"missing: {' and '.join(there)} {has} this text"
-                yield Problem(file, 0, 0, what)
+                yield Problem(shown(path), 0, 0, what)
             elif language in sound[1:]:
                 odd = texts[name, language].uses ^ texts[name, sound[0]].uses
                 named = ", ".join(sorted(".".join(pair) for pair in odd))
                 what = f"differs from {sound[0]}/{name}.txt in {named}"
                 if odd:
-                    yield Problem(file, 1, 1, what, "warning")
+                    yield Problem(shown(path), 1, 1, what, "warning")
 
 
 @lru_cache(maxsize=512)
 def _read_one(
-    file: str, name: str, language: str, content: str
+    name: str, language: str, content: str
 ) -> tuple[Text, tuple[Problem, ...]]:
-    """Read one file's content; what did not change is not taken apart again."""
-    reader = _Reader(file, name, language)
+    """Read one file's content; what did not change is not taken apart again.
+
+    The problems name no file: the same content may stand in several directories.
+    """
+    reader = _Reader(name, language)
     text = reader.read(content)
     return text, tuple(reader.problems)
 
@@ -156,8 +161,8 @@ def _front_matter(header: str) -> Document:
 class _Reader:
     """Reads one text file and keeps what is wrong with it."""
 
-    def __init__(self, file: str, name: str, language: str) -> None:
-        self.file, self.name, self.language = file, name, language
+    def __init__(self, name: str, language: str) -> None:
+        self.name, self.language = name, language
         self.problems: list[Problem] = []
 
     def read(self, content: str) -> Text:
@@ -193,9 +198,9 @@ class _Reader:
 
     def _header(self, header: str) -> tuple[str, str, tuple[str | Placeholder, ...]]:
         try:
-            document = replace(_front_matter(header), file=self.file)
+            document = _front_matter(header)
         except ConfigError as error:
-            self.problems += [replace(p, file=self.file) for p in error.problems]
+            self.problems += error.problems
             return "utility", "", ()
         data = document.data if document.data is not None else {}
         if not isinstance(data, dict):
@@ -271,7 +276,7 @@ class _Reader:
             self._add(header, 1, what, "warning")
 
     def _add(self, line: int, column: int, what: str, level: str = "error") -> None:
-        self.problems.append(Problem(self.file, line, column, what, level))
+        self.problems.append(Problem("", line, column, what, level))
 
 
 def _fixed(parts: Any) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from functools import cache
 from types import TracebackType
 from typing import Any, NoReturn
 from urllib.parse import urlencode, urlsplit
@@ -257,6 +258,12 @@ _FAILURES = (
 )
 
 
+@cache
+def _tls(ca_file: str) -> ssl.SSLContext:
+    """Return the one context for these authorities: reading all of them takes long."""
+    return ssl.create_default_context(cafile=ca_file)
+
+
 class _Adapter(HTTPAdapter):
     """requests' adapter on our own connections, with one TLS context for all.
 
@@ -265,7 +272,7 @@ class _Adapter(HTTPAdapter):
     """
 
     def __init__(self, pool: int, ca_file: str) -> None:
-        self._tls = ssl.create_default_context(cafile=ca_file or DEFAULT_CA_BUNDLE_PATH)
+        self._tls = _tls(ca_file or DEFAULT_CA_BUNDLE_PATH)
         super().__init__(pool_connections=16, pool_maxsize=pool, max_retries=0)
 
     def init_poolmanager(

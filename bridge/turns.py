@@ -1,8 +1,9 @@
 """Turns: when a number may write again, and when to one person.
 
 A slow number's last message stands in the store, and so does whoever the provider
-said is written to too fast: neither a pause nor a restart lets a burst out. Who is
-sent away is told when to look again; that is no promise, he may be sent away anew.
+said is written to too fast: neither a pause nor a restart lets a burst out. Where
+several processes write, the last message to each person stands there too. Who is sent
+away is told when to look again; that is no promise, he may be sent away anew.
 """
 
 from __future__ import annotations
@@ -11,20 +12,10 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from time import monotonic, sleep
-from typing import cast
+from time import monotonic
 
 import sqlalchemy as sa
 import structlog
-from pyrate_limiter import (
-    GCRA,
-    AbstractClock,
-    Duration,
-    MonotonicClock,
-    Rate,
-    RateItem,
-    StateBucket,
-)
 
 from bridge.errors import Later, StoreUnavailable
 from bridge.store import Store, turns
@@ -41,6 +32,7 @@ _LONGEST = timedelta(seconds=_WAITS[-1])
 #: After so long without a further refusal they are counted anew.
 _FORGOTTEN = timedelta(hours=1)
 _PEOPLE = 20_000
+_EVERY = "one message to a person every 6 s"
 #: A number below this many messages a second waits in the store, not in a thread.
 _SLOW = 1.0
 #: How long another process's refusal may go unnoticed, in seconds.
@@ -49,49 +41,30 @@ _FRESH = 1.0
 REFUSED = "pair:"
 
 
-#: What may be made up for of turns that nobody took, in seconds: threads wake late.
-_SLACK = 0.02
+def _each(
+    db: sa.Connection, asked: list[turns.Pair]
+) -> list[datetime | None]:  # one function, so that what asks together is one write
+    return turns.take_pairs(db, asked, PAIR)
 
 
-class Pace:
-    """Lets *per_second* messages a second through, one after the other, evenly.
+class Turns:
+    """The turns of the provider's number; safe to share by threads.
 
-    Nothing else is saved up while nobody comes, so that no second after a start or a
-    pause has more than its share. *clock* counts milliseconds, *pause* takes seconds.
+    *several*: other processes may write to the same people.
     """
 
     def __init__(
         self,
-        per_second: float,
-        clock: AbstractClock | None = None,
-        pause: Callable[[float], None] = sleep,
-    ) -> None:
-        burst = max(round(per_second * _SLACK), 1)
-        rate = Rate(round(per_second * 1000), 1000 * Duration.SECOND, burst=burst)
-        self._bucket = StateBucket([rate], GCRA(), clock=clock or MonotonicClock())
-        self._pause = pause
-        self._turn = threading.Lock()
-
-    def wait(self) -> None:
-        """Return when it is one's turn; safe to share by threads."""
-        with self._turn:  # one waits for the next place, the others for him
-            while True:
-                now = self._bucket.now()  # type: ignore[no-untyped-call]  # theirs
-                item = RateItem("number", now)
-                if self._bucket.put(item):
-                    return
-                self._pause(cast(int, self._bucket.waiting(item)) / 1000)
-
-
-class Turns:
-    """The turns of the provider's number; safe to share by threads."""
-
-    def __init__(
-        self, store: Store, give: Callable[[], Provider], now: Callable[[], datetime]
+        store: Store,
+        give: Callable[[], Provider],
+        now: Callable[[], datetime],
+        *,
+        several: bool = False,
     ) -> None:
         self._store = store
         self._give = give
         self._now = now
+        self._several = several
         self._lock = threading.Lock()
         self._last: datetime | None = None
         self._read = False
@@ -138,15 +111,38 @@ class Turns:
             until, times = self._refused.get(person, (now, 0))
             again = max(free, until)
             if now < again <= now + _LONGEST:  # later: the clock was set back
-                if (look := self._looks.get(person)) is not None:
-                    again = max(again, look + PAIR)  # others wait for him too
-                self._keep(self._looks, person, again)
-                why = "one message to a person every 6 s"
+                why = _EVERY
                 if now < until:
                     why = f"WhatsApp refused {times} in a row: too fast to this person"
-                raise Later(why, again)
+                raise self._sent_away(person, again, why)
             self._looks.pop(person, None)
             self._keep(self._written, person, now)
+
+    def leaves(self, person: str) -> None:
+        """Say that the message to a person whose turn was taken leaves now.
+
+        From now on the six seconds count; where several processes write, the store
+        decides whose he is. Raises Later, StoreUnavailable.
+        """
+        if not self._give().windowed:
+            return
+        now = self._now()
+        with self._lock:
+            self._keep(self._written, person, now)
+        if not self._several:
+            return
+        pair = turns.Pair(self._sender(), person, now)
+        last = self._store.write_each(_each, pair, apart=True)
+        if last is not None:
+            with self._lock:
+                self._keep(self._written, person, last)
+                raise self._sent_away(person, last + PAIR, _EVERY)
+
+    def _sent_away(self, person: str, again: datetime, why: str) -> Later:
+        if (look := self._looks.get(person)) is not None:
+            again = max(again, look + PAIR)  # others wait for him too
+        self._keep(self._looks, person, again)
+        return Later(why, again)
 
     def refused(self, person: str) -> float:
         """Note that it was too fast to a person; return for how long he waits (s)."""
@@ -194,8 +190,11 @@ class Turns:
     def _apart(self) -> timedelta:
         return timedelta(seconds=1 / self._give().per_second)
 
+    def _sender(self) -> str:
+        return f"{self._give().name}/{self._give().number}"
+
     def _name(self) -> str:
-        return f"turn:{self._give().name}/{self._give().number}"
+        return f"turn:{self._sender()}"
 
     def _refusals(self) -> str:
-        return f"{REFUSED}{self._give().name}/{self._give().number}/"
+        return f"{REFUSED}{self._sender()}/"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,19 +16,21 @@ import sqlalchemy as sa
 
 from bridge.billing.model import Client, Cycle, Product, Service
 from bridge.billing.upgrades import UpgradeQuote, quote
-from bridge.errors import StaleRow, TextError
+from bridge.errors import HeldBack, OverCap, StaleRow, TextError
 from bridge.gather import upgrade_case
 from bridge.hooks.end_upgrade import WAITING
 from bridge.hooks.invoice_upgrade import order_id, order_values
 from bridge.ledger import StoreBook
 from bridge.panel import PanelReads
 from bridge.preparing import Bench
-from bridge.store import Store, book, outbox
+from bridge.store import Store, book, limits, outbox
+from bridge.store.limits import Full
 from bridge.store.outbox import NewJob
 from bridge.views import company_view, language_of
 
 #: Orders that may be ended by hand: nothing was begun, or staff have it.
 ENDABLE = WAITING
+_MINUTE = timedelta(minutes=1)
 _STEPS = ("invoice", "publish", "apply", "package")
 
 
@@ -129,12 +131,15 @@ def order(bench: Bench, quoted: Quoted, who: str, seed: str) -> str | None:
     """Keep an allowed quote as an order and return its id; its jobs do the rest.
 
     The same *seed* again is the same order, made once. None where another upgrade
-    of the service is pending.
+    of the service is pending. Raises OverCap where no more may be ordered, and
+    HeldBack while staff hold plan changes back: then nothing is. A dry run orders
+    nothing that counts, so no cap holds for it.
     """
     found, service = quoted.quote, quoted.service
     now = bench.now()
     id = order_id(service.id, found.product_id, found.cycle.value, seed)
     values = order_values(service, found, quoted.to_name, now)
+    client = service.client_id
     job = NewJob(
         key=step_key(id, "invoice"),
         event_id=None,
@@ -143,14 +148,16 @@ def order(bench: Bench, quoted: Quoted, who: str, seed: str) -> str | None:
         run_at=now,
         parameters={"order": id},
         acts=True,
-        client_id=service.client_id,
+        client_id=client,
     )
 
-    def put(db: sa.Connection) -> bool:
+    def put(db: sa.Connection) -> str | Full | bool:
+        limits.lock(db, now)
         if book.order(db, id) is not None:
             return True
-        if book.pending_order(db, service.id) is not None:
-            return False
+        hindrance = _hindrance(db, bench, quoted, now)
+        if hindrance is not None:
+            return hindrance
         book.keep(db, "upgrades", id, values, now, was="")
         book.note(db, now, who, "order upgrade", id, service=service.id)
         outbox.put(db, [job], now)
@@ -159,10 +166,58 @@ def order(bench: Bench, quoted: Quoted, who: str, seed: str) -> str | None:
     # Another process may order between the look and the writing: then it may be
     # this very order.
     with suppress(StaleRow):
-        if bench.store.write(put):
+        done = bench.store.write(put)
+        if done is True:
             return id
+        _raise(done, client)
     with bench.store.read() as db:
         return id if book.order(db, id) is not None else None
+
+
+def may_order(bench: Bench, quoted: Quoted) -> bool:
+    """Tell whether no upgrade of the service is pending; raises what `order` would."""
+    with bench.store.read() as db:
+        found = _hindrance(db, bench, quoted, bench.now())
+    _raise(found, quoted.service.client_id)
+    return found is None
+
+
+def _hindrance(
+    db: sa.Connection, bench: Bench, quoted: Quoted, now: datetime
+) -> str | Full | None:
+    """Return why nothing may be ordered, None where something may.
+
+    The stop switch's reason, a cap that is full, "" where another upgrade is pending.
+    """
+    service = quoted.service
+    if book.pending_order(db, service.id) is not None:
+        return ""
+    if why := limits.held(db):
+        return why
+    caps = bench.map.current.policies.upgrades.caps
+    over = () if bench.dry_run else limits.orders(db, service.client_id, caps, now)
+    return max(over, key=lambda one: one.again_at, default=None)
+
+
+def _raise(hindrance: str | Full | bool | None, client_id: int) -> None:
+    if isinstance(hindrance, Full):
+        raise _over(hindrance, client_id)
+    if hindrance and isinstance(hindrance, str):
+        raise HeldBack(hindrance)
+
+
+def _over(full: Full, client_id: int) -> OverCap:
+    whose = f" of client {client_id}" if full.cap == "client" else ""
+    when = "hour" if full.cap == "hour" else "24 hours"
+    name = "client_per_day" if full.cap == "client" else full.cap
+    reason = (
+        f"Plan changes{whose} ordered in the last {when}: {full.count}; the cap is "
+        f"{full.most} (policies.upgrades.max_orders_per_{name})"
+    )
+    # Told to the minute, so not a second before there is room.
+    later = full.again_at + _MINUTE - timedelta.resolution
+    at = later.replace(second=0, microsecond=0)
+    return OverCap(reason, at, cap=full.cap, most=full.most, count=full.count)
 
 
 def end(store: Store, row: Any, who: str, reason: str, now: datetime) -> bool:

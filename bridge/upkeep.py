@@ -11,7 +11,7 @@ import structlog
 
 from bridge.errors import Reason, RemoteError
 from bridge.preparing import Bench
-from bridge.store import book, held, outbox, talk
+from bridge.store import book, held, outbox, progress, talk
 from bridge.store.outbox import NewJob
 from bridge.tier import MARK
 from bridge.whatsapp import TemplateState
@@ -23,6 +23,8 @@ log = structlog.get_logger("whatsapp")
 #: Clients whose telephones are read in one step, and when all are read anew.
 STEP = 100
 ANEW = timedelta(days=7)
+#: States are looked at once more for so long.
+LATELY = timedelta(minutes=3)
 
 
 def listens(bench: Bench) -> bool:
@@ -148,3 +150,16 @@ def watch_session(bench: Bench) -> bool:
     )
     bench.store.write(lambda db: outbox.put(db, [job], now))
     return False
+
+
+def catch_up(bench: Bench) -> int:
+    """Bring messages on that a state passed by; return how many.
+
+    It happens where several write to the store at once.
+    """
+    since = bench.now() - LATELY
+    with bench.store.read() as db:
+        rows = progress.lagging(db, since)
+    if rows:
+        bench.store.write(partial(talk.catch_up, rows=rows))
+    return len(rows)

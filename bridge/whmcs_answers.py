@@ -88,7 +88,7 @@ def read_service(row: Row) -> Service:
 
 
 def read_product(row: Row) -> Product:
-    """Read a plan: what it costs and which of its options cost something."""
+    """Read a plan: what it costs, once and each time, and which options cost more."""
     got = _product(row)
     got["paid_options"] = frozenset(
         option["id"]
@@ -97,6 +97,14 @@ def read_product(row: Row) -> Product:
         for prices in choice["prices"].values()
         if any(price is not None and price > 0 for price in prices.values())
     )
+    got["setup"] = {
+        currency: {
+            cycle: fee
+            for word, cycle in schemas.CYCLES.items()
+            if (fee := prices[schemas.setup_fee(word)]) is not None and fee > 0
+        }
+        for currency, prices in got["prices"].items()
+    }
     got["prices"] = {
         currency: _sold(got["pay_type"].casefold(), prices)
         for currency, prices in got["prices"].items()

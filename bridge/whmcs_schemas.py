@@ -26,7 +26,11 @@ from bridge.whmcs_fields import (
 )
 
 CYCLES = {cycle.value: cycle for cycle in Cycle if cycle.months}
-_SETUP_FEES = [f"{word[0]}setupfee" for word in CYCLES]
+
+
+def setup_fee(word: str) -> str:
+    """Return under which name a cycle's setup fee stands among its prices."""
+    return f"{word[0]}setupfee"
 
 
 class CustomFieldAnswer(Answer):
@@ -105,7 +109,7 @@ class ServiceAnswer(Answer):
 
 #: Prices of one currency: `monthly` and so on, `msetupfee` and so on.
 PriceAnswer = Answer.from_dict(
-    {word: Amount(load_default=None) for word in [*CYCLES, *_SETUP_FEES]},
+    {word: Amount(load_default=None) for word in [*CYCLES, *map(setup_fee, CYCLES)]},
     name="PriceAnswer",
 )
 

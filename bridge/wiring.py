@@ -7,23 +7,25 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TextIO
+from zoneinfo import ZoneInfo
 
 import structlog
 
 from bridge import __version__
 from bridge import settings as environment
 from bridge.errors import ConfigError, Problem, StoreUnusable
-from bridge.hookmap import LiveMap
+from bridge.hookmap import LiveMap, Seen
 from bridge.metrics import Metrics
+from bridge.pacing import Pace, SharedPace, Slices
 from bridge.panel import Panel
 from bridge.preparing import Bench
 from bridge.settings import Settings
 from bridge.store import Store, engines, schema
 from bridge.transport import Transport
-from bridge.turns import Pace
 from bridge.whatsapp import Provider
 from bridge.whatsapp.cloud import CloudProvider, CloudSettings
 from bridge.whatsapp.console import ConsoleProvider
@@ -58,9 +60,15 @@ class Bridge:
     keys: list[bytes] = field(repr=False)
     lock: IO[str] | None = None
     _reload: Callable[[], None] = field(default=lambda: None)
+    _app: Flask | None = field(default=None, repr=False)
 
     def app(self) -> Flask:
-        """Build the Flask application."""
+        """Return the Flask application, built when it is first asked for."""
+        if self._app is None:
+            self._app = self._make_app()
+        return self._app
+
+    def _make_app(self) -> Flask:
         from bridge.app import Health, create_app
         from bridge.callbacks import Ear
         from bridge.console.parts import Console
@@ -113,6 +121,7 @@ class Bridge:
     def heard(self) -> None:
         """Have the worker look: somebody wrote, and may have stopped alerts."""
         self.bench.consents.forget()
+        self.bench.sending.forms.forget()
         self.worker.wake.set()
 
     def reload_keys(self) -> None:
@@ -147,13 +156,15 @@ def build(
     provider: Provider | None = None,
     stream: TextIO | None = None,
     watch: Callable[[str], None] | None = None,
+    hookmap: Seen | None = None,
 ) -> Bridge:
     """Wire a bridge. Raises ConfigError, StoreUnusable, StoreUnavailable.
 
     The store is migrated first. *watch* hears of commits and calls, for tests
-    that end the process at one.
+    that end the process at one. *hookmap* is what was read from the settings'
+    directory already, for those who wire many bridges.
     """
-    live = LiveMap(settings.config_dir, on_change=_say)
+    live = LiveMap(settings.config_dir, on_change=_say, first=hookmap)
     schema.migrate(settings.database_url)
     store = Store(settings.database_url, readers=32, watch=watch)
     transport = Transport(
@@ -175,7 +186,7 @@ def build(
         panel_name=settings.panel,
         dry_run=settings.dry_run,
         metrics=metrics,
-        slow_down=limiter(found),
+        slow_down=limiter(found, store),
     )
     worker = Worker(bench, settings.workers)
     return Bridge(settings, store, live, bench, worker, transport, settings.keys)
@@ -219,6 +230,10 @@ def make_panel(
     return made
 
 
+def _local(clock: Callable[[], datetime], zone: ZoneInfo) -> datetime:
+    return clock().astimezone(zone)
+
+
 def make_provider(
     settings: Settings,
     clock: Callable[[], datetime],
@@ -229,7 +244,8 @@ def make_provider(
     name = settings.whatsapp_provider
     if name == "console":
         file = settings.whatsapp_console_file
-        return ConsoleProvider(stream or sys.stdout, file, clock)
+        here = partial(_local, clock, settings.zone)
+        return ConsoleProvider(stream or sys.stdout, file, here)
     sender = transport or Transport(pool=1, version=__version__)
     if name == "cloud":
         return CloudProvider(CloudSettings.of(settings), sender, clock)
@@ -243,15 +259,19 @@ def make_provider(
     raise ConfigError([Problem("environment", 0, 0, what)])
 
 
-def limiter(provider: Provider) -> Callable[[], None]:
+def limiter(provider: Provider, store: Store) -> Callable[[], None]:
     """Return what blocks until one more message may leave at the provider's rate.
 
-    A number that sends less than one in a second is waited for in the outbox.
+    Where other processes may use the *store* they share the rate. A number that sends
+    less than one in a second is waited for in the outbox.
     """
     per_second = provider.per_second
     if provider.name == "console" or per_second < 1:
         return lambda: None
-    return Pace(per_second).wait
+    if store.sqlite:
+        return Pace(per_second).wait
+    name = f"rate:{provider.name}/{provider.number}"
+    return SharedPace(per_second, Slices(store, name, per_second).ask).wait
 
 
 def own(settings: Settings) -> IO[str] | None:

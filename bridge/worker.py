@@ -1,7 +1,7 @@
 """act, record: claim a job, run its action, keep the outcome.
 
-The one place that catches `Exception`: to record it, so that one bad event does
-not stop the others.
+The one place, with `recording`, that catches `Exception`: to record it, so that one bad
+event does not stop the others.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,9 +28,9 @@ from bridge.events import Event
 from bridge.hooks import actions
 from bridge.hooks.context import Context
 from bridge.lanes import Group, Lanes, writes
-from bridge.outcomes import Outcome, keep_each
 from bridge.preparing import ACTING_LEASE, ALERT_LEASE, Bench
-from bridge.retries import each_alone, not_kept, result_of, unforeseen, unmet
+from bridge.recording import Recorder
+from bridge.retries import each_alone, result_of, unforeseen, unmet
 from bridge.sharing import Sharing
 from bridge.store import claims, inbox, reports
 from bridge.store.outbox import Finish, Job
@@ -56,6 +57,10 @@ class Worker:
     _lanes: Lanes | None = None
     _paused: bool = False
     _suspect: str = ""
+    _recorder: Recorder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._recorder = Recorder(self.bench, 2 * self.threads)
 
     def run(self, poll: float = 0.5) -> None:
         """Work until `stop`: look for due jobs when woken and every *poll* seconds."""
@@ -70,16 +75,23 @@ class Worker:
         try:
             while not self._stop.is_set():
                 self.wake.clear()
-                if not self._round():
+                if self._round():
+                    # What comes within one of these is claimed in one transaction.
+                    self._stop.wait(_ROUND)
+                else:
                     self.wake.wait(poll)
-                # What comes within one of these is claimed in one transaction.
-                self._stop.wait(_ROUND)
         finally:
-            self._put_off(self._lanes.close(), None)
+            try:
+                self._put_off(self._lanes.close(), None)
+            except StoreUnavailable as error:
+                log.warning("not put off: leases end", reason=str(error))
+            self._recorder.close()
 
     def stop(self) -> None:
-        """Take nothing more; what is in flight finishes."""
+        """Take nothing more, and begin no message; what is in flight finishes."""
         self._stop.set()
+        if self._lanes is not None:
+            self._lanes.stop()
         self.wake.set()
 
     def drain(self, limit: int = 100_000) -> int:
@@ -124,10 +136,14 @@ class Worker:
     def _round(self) -> bool:
         """Claim what threads are free for; true when there may be more."""
         assert self._lanes is not None
-        room = min(self._lanes.room(), 4 * _CLAIMED)
-        if not self._lanes.takes_acts:
-            return False
         try:
+            # What waits long for a thread is claimed anew before somebody thinks that
+            # its process died.
+            half = self.bench.now() + ALERT_LEASE / 2
+            self._put_off(self._lanes.waited(half), None)
+            room = min(self._lanes.room(), 4 * _CLAIMED)
+            if not self._lanes.takes_acts:
+                return False
             if not self.bench.anything_due(acts_only=room <= 0):
                 return False
             jobs, events = self._take(max(room, 0))
@@ -144,10 +160,11 @@ class Worker:
         Nothing was read for it, and it was none of its tries.
         """
         jobs = [job for members, _ in groups for job in members]
+        if not jobs:
+            return
         at, why = (held.at, str(held)) if held else (self.bench.now(), None)
-        if jobs:
-            log.info("put off", count=len(jobs), reason=why)
-            self.bench.store.write(lambda db: claims.put_off(db, jobs, at, why), 10.0)
+        log.info("put off", count=len(jobs), reason=why)
+        self.bench.store.write(lambda db: claims.put_off(db, jobs, at, why), 10.0)
 
     def _take(self, limit: int) -> tuple[list[Job], dict[str, Event]]:
         """Match new events and claim due jobs, in one transaction."""
@@ -156,12 +173,14 @@ class Worker:
 
         def take(db: sa.Connection) -> tuple[list[Job], dict[str, Event]]:
             events = dispatch.match(db, hookmap, now)
-            acts = not self._behind(db, now)
-            jobs = self._one_suspect(db, now, acts)
+            kinds = claims.kinds_due(db, now)
+            if any(acts for acts, _ in kinds) and self._behind(db, now):
+                kinds = frozenset(kind for kind in kinds if not kind[0])
+            jobs = self._one_suspect(db, now, kinds)
             if not jobs:
-                if acts:
-                    jobs = claims.claim(db, now, ACTING_LEASE, acts=True, limit=1)
-                jobs += claims.claim(db, now, ALERT_LEASE, acts=False, limit=limit)
+                find = partial(claims.claim, db, now, kinds=kinds)
+                jobs = find(ACTING_LEASE, acts=True, limit=1)
+                jobs += find(ALERT_LEASE, acts=False, limit=limit)
             missing = {job.event_id for job in jobs if job.event_id} - set(events)
             return jobs, events | inbox.many(db, sorted(missing))
 
@@ -171,14 +190,16 @@ class Worker:
                 self._suspect = job.key
         return jobs, found
 
-    def _one_suspect(self, db: sa.Connection, now: datetime, acts: bool) -> list[Job]:
+    def _one_suspect(
+        self, db: sa.Connection, now: datetime, kinds: frozenset[claims.Kind]
+    ) -> list[Job]:
         """Take a job that may end the process, by itself, unless one is in flight."""
-        if self._suspect:
-            return []
-        found = claims.claim_suspect(db, now, ALERT_LEASE, acts=False)
-        if not found and acts:
-            found = claims.claim_suspect(db, now, ACTING_LEASE, acts=True)
-        return found
+        for acts, lease in ((False, ALERT_LEASE), (True, ACTING_LEASE)):
+            if (acts, None) in kinds and not self._suspect:
+                found = claims.claim_suspect(db, now, lease, acts=acts)
+                if found:
+                    return found
+        return []
 
     def _behind(self, db: sa.Connection, now: datetime) -> bool:
         """Tell whether the clock was set back: days worked out now may be wrong."""
@@ -231,7 +252,9 @@ class Worker:
             ctx = self.bench.context(job, event, now)
             if job.deaths >= DEATHS:
                 raise Parked(f"its process ended {job.deaths} times while it ran")
-            sharing = Sharing(self.bench, job, members, events, now, self._record)
+            sharing = Sharing(
+                self.bench, job, members, events, now, self._recorder.keep
+            )
             sharing.offer(ctx)
             finish = self._run(ctx, job)
         except BridgeError as error:
@@ -249,7 +272,8 @@ class Worker:
             finish = each_alone(finish, self.bench.now())
         log.info("job", action=job.action, state=finish.state, reason=finish.reason)
         self.bench.metrics.jobs.labels(job.action, finish.state).inc()
-        self._record(job, members, ctx, finish, once)
+        soon = self._lanes is not None
+        self._recorder.keep(job, members, ctx, finish, once, soon=soon)
         structlog.contextvars.clear_contextvars()
         return finish
 
@@ -263,36 +287,6 @@ class Worker:
         parameters = {k: v for k, v in job.parameters.items() if k in _known(action)}
         outcome = action.run(ctx, **parameters)
         return Finish("done", None, outcome)
-
-    def _record(
-        self,
-        job: Job,
-        members: list[Job],
-        ctx: Context | None,
-        finish: Finish,
-        once: str,
-    ) -> None:
-        now = self.bench.now()
-        outcome = Outcome(self.bench, job, members, ctx, finish, once, now)
-        for _ in range(3):
-            try:
-                if not self.bench.store.write_each(keep_each, outcome, 10.0):
-                    log.warning("the claim was lost: another worker goes on")
-                rows = ctx.effects.rows if ctx is not None else []
-                if any(table == "contacts" for table, *_ in rows):
-                    self.bench.consents.forget()  # on disk now: not any sooner
-                return
-            except StoreUnavailable as error:
-                log.warning("outcome not kept yet", reason=str(error))
-            except Exception as error:
-                if ctx is None:
-                    raise
-                # What it left cannot be kept as it is: only that, with its reason.
-                log.warning("outcome not kept", error=type(error).__name__)
-                gone = finish.unsure or _handed(ctx)
-                instead = replace(not_kept(error, job, now), unsure=gone)
-                return self._record(job, members, None, instead, "")
-        log.error("outcome not kept: it is looked at again when its lease ends")
 
 
 def _known(action: Any) -> set[str]:

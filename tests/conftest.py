@@ -11,12 +11,14 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import signal
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +28,8 @@ import sqlalchemy as sa
 import structlog
 import time_machine
 from click.testing import CliRunner
+from compiling import share
+from effort import examples
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -39,6 +43,7 @@ from bridge.demo.panel import IDENTIFIER, SECRET, Panel
 from bridge.demo.panel_server import PanelServer
 from bridge.demo.world import World
 from bridge.errors import Reason, RemoteError
+from bridge.hookmap import Seen, load_map, look
 from bridge.settings import Secret, Settings
 from bridge.store import reports, schema, tables
 from bridge.transport import Answer, Call
@@ -53,8 +58,30 @@ STORES = ("sqlite", "postgresql") if POSTGRES else ("sqlite",)
 #: The newest signing secret of every bridge here; made for the tests alone.
 SIGNING = "whsec_ZG9vciB0ZXN0cyBkb29yIHRlc3RzIGRvb3IgdGVzdHM="
 
+# A suite in the background hands an ignored Ctrl-C down to what it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+share()
+
+
+def log_plainly() -> None:
+    """Have logs of tests as structlog makes them, with tracebacks of few lines.
+
+    Its own show the values of all variables, and take half a second each.
+    """
+    structlog.reset_defaults()
+    plain = structlog.dev.ConsoleRenderer(
+        exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure([*structlog.get_config()["processors"][:-1], plain])
+
+
+log_plainly()
+
 hypothesis_settings.register_profile(
     "bridge",
+    max_examples=examples(100),
     deadline=None,
     derandomize=True,
     database=None,
@@ -272,7 +299,7 @@ def logged() -> Iterator[io.StringIO]:
         cache_logger_on_first_use=False,
     )
     yield lines
-    structlog.reset_defaults()
+    log_plainly()
 
 
 @pytest.fixture
@@ -299,6 +326,29 @@ class Recorder(ConsoleProvider):
 def sent() -> list[dict[str, Any]]:
     """Every message taken by the provider: to, text, language, event, message, ..."""
     return []
+
+
+@cache
+def default_map() -> Seen:
+    """The map of `config/`, read once: that takes longer than most tests."""
+    return Seen(look(CONFIG), load_map(CONFIG))
+
+
+_MAPS: dict[str, Seen] = {}
+
+
+def map_of(directory: Path) -> Seen:
+    """The map of a directory; what was read elsewhere is not read again.
+
+    Raises ConfigError. A map with warnings is read anew: they name its files.
+    """
+    if directory == CONFIG:
+        return default_map()
+    digest = look(directory)
+    found = _MAPS.get(digest) or Seen(digest, load_map(directory))
+    if not found.map.warnings:
+        _MAPS[digest] = found
+    return found
 
 
 @pytest.fixture
@@ -351,6 +401,7 @@ def bridge_for(
                 provider=provider,
                 stream=stream,
                 watch=watch,
+                hookmap=map_of(settings.config_dir),
             )
             opened.callback(bridge.close)
             return bridge
@@ -367,7 +418,7 @@ def bridge(bridge_for: Callable[..., wiring.Bridge]) -> wiring.Bridge:
 @pytest.fixture
 def outbox(world: World, bridge: wiring.Bridge, secret: str) -> Outbox:
     """The panel's side of the hooks, posting to the bridge's application."""
-    return Outbox(world, bridge.app(), secret, instance="t")
+    return Outbox(world, lambda *call: bridge.app()(*call), secret, instance="t")
 
 
 @dataclass
@@ -437,16 +488,66 @@ def kit(
     return Kit(clock, world, panel, bridge, outbox, sent, secret)
 
 
-@pytest.fixture
-def config_with(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that copies `config/` and changes words of its map.
+class Copies:
+    """Copies of `config/` whose texts are links to one: many files, quickly there.
 
-    Each pair is what stands there and what shall stand there instead.
+    Nobody may write into a linked text; *own* names those that a test edits.
     """
 
-    def make(*changes: tuple[str, str]) -> Path:
-        path = tmp_path / f"config-{uuid.uuid4().hex[:6]}"
-        shutil.copytree(CONFIG, path)
+    def __init__(self, one: Path) -> None:
+        self._one = one
+        self._begin()
+
+    def _begin(self) -> None:
+        shutil.copytree(CONFIG, self._one)
+        self._texts = self._look()
+
+    def make(self, path: Path, *own: str) -> Path:
+        """Make a copy; what stands beside the texts is its own, as are texts *own*."""
+
+        def put(file: str, copy: str) -> None:
+            mine = file.endswith(".txt") and Path(file).stem not in own
+            (os.link if mine else shutil.copyfile)(file, copy)
+
+        return Path(shutil.copytree(self._one, path, copy_function=put))
+
+    def check(self) -> None:
+        """Fail where somebody wrote into what all share, and begin anew."""
+        if self._look() != self._texts:
+            shutil.rmtree(self._one)
+            self._begin()
+            pytest.fail("a linked text was written to: name it as own")
+
+    def _look(self) -> dict[Path, tuple[int, int]]:
+        found = ((path, path.stat()) for path in self._one.rglob("*.txt"))
+        return {path: (stat.st_mtime_ns, stat.st_size) for path, stat in found}
+
+
+@pytest.fixture(scope="session")
+def copies(tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    """What makes the copies of this run."""
+    return Copies(tmp_path_factory.mktemp("copies") / "config")
+
+
+@pytest.fixture
+def copy_config(copies: Copies) -> Iterator[Callable[..., Path]]:
+    """Return a function that copies `config/` to a path; see `Copies.make`."""
+    yield copies.make
+    copies.check()
+
+
+@pytest.fixture
+def config_with(
+    tmp_path: Path, copy_config: Callable[..., Path]
+) -> Callable[..., Path]:
+    """Return a function that copies `config/` and changes words of its map.
+
+    Each pair is what stands there and what shall stand there instead; *own* names
+    the texts that the test itself will edit.
+    """
+
+    def make(*changes: tuple[str, str], own: tuple[str, ...] = ()) -> Path:
+        path = copy_config(tmp_path / f"config-{uuid.uuid4().hex[:6]}", *own)
         text = (path / "hooks.yaml").read_text("utf-8")
         for old, new in changes:
             assert old in text, f"the map of config/ has no {old!r}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 from conftest import CONFIG, MORNING, SIGNING, Mounted, Recorder
+from effort import pick
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -24,7 +24,6 @@ from bridge.store import book
 
 #: Bruno's monthly plan; its paid period ends on this day.
 SERVICE = 2
-FULL = os.environ.get("SWEEP") == "full"
 PAID_UNTIL = date(2026, 11, 20)
 KINDS = ["Immediate", "End of Billing Period"]
 
@@ -192,5 +191,7 @@ def wired(panel: Panel, file: Path, clock: Clock) -> wiring.Bridge:
 
 TestOneService = OneService.TestCase
 TestOneService.settings = settings(
-    max_examples=200 if FULL else 12, stateful_step_count=25, phases=[Phase.generate]
+    max_examples=pick(full=200, ci=12, quick=4),
+    stateful_step_count=25,
+    phases=[Phase.generate],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -95,9 +94,9 @@ def test_readyz_stays_200_with_warnings_for_dry_run_and_an_open_circuit(
 
 
 @pytest.fixture
-def own_config(tmp_path) -> Path:
+def own_config(tmp_path, copy_config) -> Path:
     """A copy of the map that a test may spoil."""
-    return Path(shutil.copytree(CONFIG, tmp_path / "config"))
+    return copy_config(tmp_path / "config")
 
 
 def test_a_bad_map_is_a_warning_and_a_metric_and_the_old_one_stays(

@@ -126,6 +126,18 @@ def test_staff_can_run_a_cancellation_now_and_only_once(shell, kit):
     assert kit.panel.terminations[11] == 1
 
 
+def test_what_could_not_be_carried_out_by_hand_says_who_goes_on_with_it(
+    kit, shell, panel
+):
+    kit.world.request_cancellation(11)
+    kit.work()
+    panel.faults.add("GetClientsProducts", "html_500", 1)
+    said = shell("cancellations", "run", "service:11", "--yes", status=1).output
+
+    assert "The running bridge looks at it again at" in said
+    assert "cancellations withdraw 1" in said
+
+
 def begun_elsewhere(kit, service_id):
     """Let another process have taken the step that ends a service, and be gone."""
     kit.world.request_cancellation(service_id)
@@ -179,14 +191,10 @@ def test_an_interrupt_in_a_termination_does_not_say_that_nothing_happened(shell,
     kit.panel.sleep = lambda _: (called.set(), answered.wait(20))
     kit.panel.faults.add("ModuleTerminate", "slow", seconds=5)
     env = os.environ | {"PYTHONPATH": str(CONFIG.parent)}
-    code = (  # a suite that runs in the background hands down an ignored SIGINT
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from bridge.cli import main\n"
-        "main(['cancellations', 'run', 'service:11', '--yes'])"
-    )
+    told_to = ["cancellations", "run", "service:11", "--yes"]
 
     running = subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-m", "bridge", *told_to],
         stderr=subprocess.PIPE,
         env=env,
         text=True,

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from effort import in_ci
 
 ROOT = Path(__file__).parents[1]
 #: Settings of whoever runs the tests say nothing here.
@@ -61,26 +61,16 @@ def test_the_story_comes_out_as_it_says(told):
     assert result.stderr == ""
 
 
-#: One vendor's month is played everywhere, the others' where nothing may be skipped.
-IN_CI = pytest.mark.skipif(
-    not os.environ.get("BRIDGE_TEST_NOTHING_SKIPPED"),
-    reason="takes a while and is played in CI: BRIDGE_TEST_NOTHING_SKIPPED=1",
-)
-
-
-@pytest.mark.parametrize(
-    "provider",
-    [
-        "cloud",
-        *(pytest.param(one, marks=IN_CI) for one in ("twilio", "evolution", "waha")),
-    ],
-)
+@in_ci
+@pytest.mark.parametrize("provider", ["cloud", "twilio", "evolution", "waha"])
 def test_with_a_provider_the_story_comes_out_as_it_says(provider):
     result = demo("--provider", provider)
 
     assert [line for line in result.stdout.splitlines() if "✗" in line] == []
     assert (result.returncode, result.stderr) == (0, "")
     assert "inbound_how_to_cancel" in result.stdout
+    # A message shows the time of its step: that of the place, not of Greenwich.
+    assert re.search(r"\n10:00  .*\n +╭─ .* ─ 10:00 ─", result.stdout)
 
 
 def test_the_story_takes_less_than_a_minute(told):
@@ -103,9 +93,8 @@ def test_nothing_is_left_behind(told):
     assert list(temporary.iterdir()) == []
 
 
-def test_a_map_without_the_invoice_rule_fails_by_name(tmp_path):
-    config = tmp_path / "config"
-    shutil.copytree(ROOT / "config", config)
+def test_a_map_without_the_invoice_rule_fails_by_name(config_with):
+    config = config_with()
     text = (config / "hooks.yaml").read_text("utf-8")
     without, count = re.subn(r"  InvoiceCreated:\n(?:    .*\n)+", "", text)
     (config / "hooks.yaml").write_text(without, "utf-8")

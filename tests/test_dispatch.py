@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Kit
@@ -13,7 +14,9 @@ from looking import rows
 
 from bridge import dispatch, wiring
 from bridge.demo.panel_rows import Line
-from bridge.store import book, tables
+from bridge.events import Body, Subject, catalogue
+from bridge.store import book, inbox, tables
+from bridge.store.inbox import Accepted
 
 
 def keys(kit: Kit) -> list[str]:
@@ -52,6 +55,43 @@ def test_an_event_without_a_rule_is_kept_and_says_so(kit: Kit) -> None:
         "no rule for ClientClose in the map",
     )
     assert keys(kit) == []
+
+
+def test_what_nothing_comes_of_is_over_when_it_is_kept(kit: Kit) -> None:
+    kit.world.close_client(1)
+    kit.flush()
+
+    (event,) = kit.events()
+    assert (event.state, event.reason, event.map_version) == (
+        "no rule",
+        "no rule for ClientClose in the map",
+        kit.bridge.map.current.version,
+    )
+    assert not kit.bridge.bench.anything_due()
+
+
+def test_the_door_says_of_an_event_what_matching_would(kit: Kit) -> None:
+    now, hookmap = kit.clock.now(), kit.bridge.map.current
+    fields: dict[str, Any] = {"domainid": 7, "userid": 1, "invoiceid": 3}
+    bodies = [
+        Body(name, now, data, about)
+        for name in [*catalogue(), "DomainStopRenewal", "SomethingNew"]
+        for data, about in ((fields, {"domain": "a.example"}), (fields, {}), ({}, {}))
+    ]
+    made = [
+        Accepted(f"{number}{body.hookpoint}", "whmcs", "", body, now, Subject())
+        for number, body in enumerate(bodies)
+    ]
+    for one in made:
+        kit.bridge.store.write(lambda db, one=one: inbox.put(db, one, now))
+    while match(kit):
+        pass
+
+    found = {row.id: (row.state, row.reason) for row in kit.events()}
+    said = {one.id: dispatch.foregone(one.event(now), hookmap) for one in made}
+    over = {id: told for id, told in said.items() if told is not None}
+    assert len(over) > len(catalogue())
+    assert over == {id: found[id] for id in over}
 
 
 INCOMPLETE = [

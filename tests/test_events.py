@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from effort import examples
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -438,7 +439,7 @@ JSON = st.recursive(
 )
 
 
-@hypothesis_settings(max_examples=200)
+@hypothesis_settings(max_examples=examples(200))
 @given(
     hookpoint=st.sampled_from(["CancellationRequest", "AfterModuleCreate", "New"]),
     data=JSON,
@@ -462,7 +463,7 @@ def test_whatever_json_comes_it_is_400_or_plain_data(
     assert about.service is None or 0 < about.service < 2**63
 
 
-@hypothesis_settings(max_examples=200)
+@hypothesis_settings(max_examples=examples(200))
 @given(raw=st.binary(max_size=200))
 def test_whatever_bytes_come_they_are_400_or_an_event(raw):
     assert taken(raw)

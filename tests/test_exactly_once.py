@@ -6,7 +6,6 @@ without.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 from conftest import Kit
+from effort import FULL, pick
 from looking import cancellation, rows
 
 from bridge import wiring
@@ -27,8 +27,7 @@ from bridge.hooks.schedule_cancellation import key_of, terminate_key
 from bridge.store import book, outbox, tables
 from bridge.store.outbox import NewJob
 
-FULL = os.environ.get("SWEEP") == "full"
-MANY = 10_000 if FULL else 300
+MANY = pick(full=10_000, ci=300, quick=120)
 
 
 def uncapped(bridge: wiring.Bridge) -> wiring.Bridge:

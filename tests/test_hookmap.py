@@ -15,6 +15,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -36,11 +37,17 @@ def _in_the_project(monkeypatch):
 
 
 @pytest.fixture
-def config(tmp_path, monkeypatch):
+def config(tmp_path, monkeypatch, copy_config):
     """A directory of our own with the default map and texts."""
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(ROOT / "config", tmp_path / "config")
+    copy_config(tmp_path / "config", "several", "welcome")
     return Path("config")
+
+
+def instead(file, place):
+    """Put a file in the place of another one."""
+    Path(place).unlink(missing_ok=True)
+    shutil.copyfile(file, place)
 
 
 def told(problems):
@@ -58,7 +65,8 @@ def test_a_mistake_in_the_map_is_told_with_file_line_and_word(case):
 @pytest.mark.parametrize("case", TEXTS)
 def test_a_mistake_in_a_text_is_told_with_file_line_and_word(case, config):
     folder = ROOT / MAPS / "bad-texts" / case
-    shutil.copytree(folder, config / "messages", dirs_exist_ok=True)
+    texts = config / "messages"
+    shutil.copytree(folder, texts, copy_function=instead, dirs_exist_ok=True)
 
     problems = check_map(config)
 
@@ -164,6 +172,9 @@ def test_policies_are_what_the_map_says_and_else_the_defaults(config):
     assert policies.upgrades.ladders == ((21, 22, 25), (3, 4))
     assert policies.cancellations.remind_days == (7, 3, 1)
     assert policies.transfers.verified_field == 12
+    assert policies.cancellations.caps == (5, 50, 60)
+    assert policies.transfers.caps == (4, 6, 8)
+    assert policies.upgrades.caps == (3, 5, 7)
     assert policies.staff.ticket_department == 2
 
 
@@ -226,7 +237,8 @@ def test_a_hookpoint_reaches_what_its_ids_lead_to():
 GOOD_MAP = (
     "version: 1\nhooks:\n  InvoicePaid:\n    - {name: a, do: send_alert, message: %s}\n"
 )
-ONE, TWO = GOOD_MAP % "payment_received", GOOD_MAP % "invoice_created"
+#: They are of one length: nothing but what stands in them tells one from the other.
+ONE, TWO = GOOD_MAP % "payment_received", GOOD_MAP % "invoice_created" + "\n"
 WORSE = GOOD_MAP % "payment_recieved"
 
 
@@ -298,10 +310,10 @@ def test_a_bad_map_leaves_the_last_good_one(save, live, config, calls):
     assert calls == [(version, 1)]
 
 
-def test_a_directory_swapped_by_symlink_is_read(tmp_path, monkeypatch):
+def test_a_directory_swapped_by_symlink_is_read(tmp_path, monkeypatch, copy_config):
     monkeypatch.chdir(tmp_path)
     for name, text in (("one", ONE), ("two", TWO)):
-        shutil.copytree(ROOT / "config", tmp_path / name)
+        copy_config(tmp_path / name)
         (tmp_path / name / "hooks.yaml").write_text(text)
     Path("config").symlink_to("one")
     live = LiveMap(Path("config"), settle=lambda: None)
@@ -507,6 +519,8 @@ SEEN = [
     "limit-too-high",
     "limit-zero",
     "limit-null",
+    "limit-per-client",
+    "limit-in-words",
     "hour-that-is-none",
     "hour-without-quotes",
     "unknown-choice",
@@ -571,7 +585,7 @@ TREES = st.recursive(
 
 
 @settings(
-    max_examples=150,
+    max_examples=examples(150),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

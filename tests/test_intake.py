@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from effort import examples
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -336,7 +337,7 @@ VALUES = st.recursive(
 )
 
 
-@hypothesis_settings(max_examples=60)
+@hypothesis_settings(max_examples=examples(60))
 @given(
     hookpoint=st.sampled_from(["CancellationRequest", "ClientEdit", "Unknown", "\n"]),
     fields=st.dictionaries(
@@ -355,14 +356,14 @@ def test_whatever_is_signed_is_taken_or_400(hookpoint, fields, context, kit, pos
 
 
 @ONE_STORE
-@hypothesis_settings(max_examples=60)
+@hypothesis_settings(max_examples=examples(60))
 @given(body=st.binary(max_size=300))
 def test_whatever_bytes_are_signed_are_400(body, post):
     assert post(body).status_code == 400
 
 
 @ONE_STORE
-@hypothesis_settings(max_examples=60)
+@hypothesis_settings(max_examples=examples(60))
 @given(
     names=st.dictionaries(
         st.sampled_from(["webhook-id", "webhook-timestamp", "webhook-signature"]),

@@ -7,7 +7,6 @@ Every point in turn and 200 random ones with SWEEP=full; a spread of them withou
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,15 +16,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from conftest import CONFIG
+from effort import pick
 from sweep.story import AT_ONCE, NATIVE, ORDERED, WITH_PERIOD, Child, Story, Told, first
 from sweep.story import alerts as alerts_of
 
 from bridge.store import Store, tables
 
-FULL = os.environ.get("SWEEP") == "full"
 #: Every how many points a story is told whose first process dies there.
-STEP = 1 if FULL else 41
-RANDOM = 200 if FULL else 6
+STEP = pick(full=1, ci=41, quick=113)
+RANDOM = pick(full=200, ci=6, quick=2)
 #: Times one story's processes are killed; a third death in one job's own run would
 #: leave that job to a person, as promised.
 KILLS = 2
@@ -177,7 +176,7 @@ def test_killed_at_each_step_it_loses_nothing_and_doubles_nothing(
             break
         point += STEP
 
-    assert kills > 5
+    assert kills > pick(full=5, ci=5, quick=1)
 
 
 def test_killed_at_random_it_loses_nothing_and_doubles_nothing(

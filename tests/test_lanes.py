@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from time import monotonic
+from typing import Any
 
 import pytest
 from conftest import Kit
@@ -90,6 +91,15 @@ def states(kit: Kit) -> list[str]:
     return sorted(row.state for row in rows(kit.bridge.store, tables.jobs))
 
 
+def jobs_of(kit: Kit, keys: set[str] | None = None) -> list[Any]:
+    found = rows(kit.bridge.store, tables.jobs)
+    return [row for row in found if keys is None or row.key in keys]
+
+
+def epochs(kit: Kit, without: set[str]) -> list[int]:
+    return [row.epoch for row in jobs_of(kit) if row.key not in without]
+
+
 @pytest.mark.parametrize(
     ("threads", "most"), [(1, 1), (2, 1), (4, 3), (32, 24), (128, 120)]
 )
@@ -133,6 +143,25 @@ def test_what_was_not_begun_at_the_end_is_given_back_untried(hanging: Make) -> N
     found = rows(kit.bridge.store, tables.jobs)
     assert states(kit) == ["done"] * 3 + ["waiting"] * 3
     assert {row.attempts for row in found if row.state == "waiting"} == {0}
+
+
+def test_what_waits_longer_for_a_thread_than_a_claim_lasts_is_no_death(
+    hanging: Make,
+) -> None:
+    kit, provider = hanging(4)
+    bill(kit, 6)
+    with working(kit):
+        until(lambda: len(provider.begun) == 3 and states(kit) == ["running"] * 6)
+        begun = set(provider.begun)
+        kit.clock.advance(timedelta(minutes=2))
+        until(lambda: set(epochs(kit, without=begun)) == {2})
+        kit.clock.advance(timedelta(seconds=90))
+        until(lambda: any(row.deaths for row in jobs_of(kit)))
+        waiting = [row for row in jobs_of(kit) if row.key not in begun]
+        provider.let_go.set()
+        until(lambda: over(kit))
+
+    assert {row.deaths for row in waiting} == {0}
 
 
 def test_urgent_ones_are_written_first_then_the_oldest(hanging: Make) -> None:

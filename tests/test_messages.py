@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -255,7 +256,7 @@ def test_the_version_is_the_same_for_the_same_texts(tmp_path):
     assert one.version != other.version
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.text(max_size=200))
 def test_no_value_breaks_a_text_or_leaves_a_blank(value):
     variables = {"client": SimpleNamespace(email=value)}
@@ -267,7 +268,7 @@ def test_no_value_breaks_a_text_or_leaves_a_blank(value):
     assert "  " not in filled
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.text(alphabet="{}%#- |.client_nameurl\n:\"'", max_size=120))
 def test_no_text_file_raises_anything_but_a_config_or_text_error(
     tmp_path_factory, source

@@ -75,6 +75,17 @@ def test_a_text_of_ours_goes_with_made_up_data(cloud, stub):
     assert stub.refused == []
 
 
+def test_it_is_found_among_the_templates_of_other_texts(cloud, stub):
+    cloud("templates", "push", "--name", "invoice_created", "--name", "welcome")
+    for name, language in stub.templates.kept:
+        stub.review(name, language, "APPROVED")
+
+    notify(cloud, "--message", "invoice_created")
+
+    (taken,) = stub.taken
+    assert (taken.template, taken.language) == ("invoice_created", "es")
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [

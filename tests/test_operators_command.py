@@ -27,7 +27,7 @@ def test_an_operator_is_made_and_only_a_slow_hash_of_the_password_is_kept(shell,
 
     [row] = kept(kit, tables.operators)
     assert row.name == "ana"
-    assert row.password.startswith("scrypt:")
+    assert row.password.startswith("scrypt:32768:8:1$")
     assert fits(GOOD, row.password)
     assert GOOD not in result.output + repr(kept(kit, tables.audit))
 

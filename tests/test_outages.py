@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,19 +11,21 @@ from itertools import pairwise
 
 import pytest
 from conftest import Kit
+from effort import pick
 from looking import rows, staff_lines
 from pyrate_limiter import AbstractClock
 
 from bridge import wiring
+from bridge.commands.events import describe
 from bridge.demo.panel_rows import Line
 from bridge.errors import ErrorClass, SendError
+from bridge.pacing import Pace
 from bridge.store import outbox, tables
 from bridge.store.outbox import NewJob
-from bridge.turns import Pace
 from bridge.whatsapp import Health, Message, Provider, Receipt
 
 #: Messages that wait through an outage: as many as the issue asks, or a tenth.
-QUEUE = 10_000 if os.environ.get("SWEEP") == "full" else 1_000
+QUEUE = pick(full=10_000, ci=1_000, quick=400)
 
 
 class Away(Provider):
@@ -231,3 +232,34 @@ def waiting(number: int, now: datetime) -> NewJob:
 def rank(job: NewJob) -> tuple[bool, datetime]:
     """Return what orders them: urgent ones first, then the oldest."""
     return not job.urgent, job.run_at
+
+
+# --- The one that goes first, and is refused ---
+
+
+@pytest.mark.parametrize("kind", [ErrorClass.HALT, ErrorClass.RETRY])
+def test_what_goes_first_and_is_refused_costs_nothing_and_is_shown_once(
+    away: tuple[Kit, Away], kind: ErrorClass
+) -> None:
+    kit, provider = away
+    provider.kind, provider.tells = ErrorClass.HALT, False
+    bill(kit, 3)
+    kit.work()
+    provider.kind = kind
+    minutes(kit, 120)
+    found = rows(kit.bridge.store, tables.jobs)
+    waiting = [row for row in found if row.action == "send_alert"]
+    shown = [describe(kit.bridge.store, event.id) for event in kit.events()]
+    tries = [len(job["tries"]) for one in shown if one for job in one["jobs"]]
+    tried, lines = provider.tries, staff_lines(kit)
+    provider.kind = None
+    minutes(kit, 10)
+
+    assert 20 < tried < 40
+    assert {row.attempts for row in waiting} == {0}
+    assert {row.unsure for row in waiting} == {0}
+    assert {row.state for row in waiting} == {"waiting"}
+    assert max(tries) == 1
+    assert [one["messages"] for one in shown if one] == [[]] * 3
+    assert len([one for one in lines if "takes no messages" in one]) == 1
+    assert len(provider.sent) == 3

@@ -52,6 +52,24 @@ def test_two_comparisons_before_the_work_take_it_up_once(unheard: Kit) -> None:
     assert len(unheard.events()) == 1
 
 
+def test_an_immediate_request_never_heard_of_comes_before_a_later_end(kit: Kit) -> None:
+    kit.world.request_cancellation(2)
+    kit.work()
+    with kit.world.muted():
+        kit.world.withdraw_cancellation(2)
+        kit.world.request_cancellation(2, "Immediate")
+    first, second = reconcile(kit.bridge.bench), reconcile(kit.bridge.bench)
+    kit.work()
+    third = reconcile(kit.bridge.bench)
+    kit.advance(hours=11)
+
+    assert [one.what for one in first.differences] == ["taken up"]
+    assert [one.what for one in second.differences] == ["taken up"]
+    assert third.differences == []
+    assert cancellation(kit, 2).kind == "immediate"
+    assert kit.panel.terminations == {2: 1}
+
+
 def test_the_delivery_that_comes_after_all_is_a_repetition(kit: Kit) -> None:
     kit.world.request_cancellation(2, "Immediate")
     late = kit.outbox._rows[:]
@@ -170,6 +188,21 @@ def test_what_was_withdrawn_as_missing_comes_back_when_it_is_listed_again(
     kit.clock.set(row.at)
     kit.work()
     assert kit.panel.terminations == {2: 1}
+
+
+def test_one_that_came_back_is_reminded_of_as_well(kit: Kit) -> None:
+    listed = asked_for(kit, 2)
+    kit.world.cancellations.clear()
+    compare(kit)
+    kit.clock.advance(timedelta(minutes=15))
+    compare(kit)
+    kit.world.cancellations.update(listed)
+    compare(kit)
+    kit.work()
+    kit.clock.set(kit.clock.at(cancellation(kit, 2).ends - timedelta(days=7), 10))
+    kit.work()
+
+    assert texts(kit).count("cancellation_reminder") == 1
 
 
 def test_what_staff_withdrew_does_not_come_back(kit: Kit) -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -225,14 +226,14 @@ def test_each_mistake_of_a_text_is_told_with_its_offset():
 SIGNS = "ab.e('\")[]{}|=<>!*%+-/~, \n0 19invoice.total event in not and or is if else"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.text(alphabet=SIGNS, max_size=80))
 def test_no_condition_raises_anything_but_a_text_error(source):
     with contextlib.suppress(TextError):
         compile_when(source).holds(VARIABLES)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.text(alphabet="{}%#-a.b|('\") \n", max_size=80))
 def test_no_text_raises_while_it_is_split(source):
     parts, mistakes = split(source)

@@ -202,3 +202,13 @@ def test_stopping_ends_a_long_pruning(kit: Kit) -> None:
     schedule.prune()
 
     assert len(kit.events()) == 1
+
+
+def test_it_stops_where_the_store_is_away(kit: Kit) -> None:
+    schedule = kit.bridge.schedule()
+    schedule.start()
+    kit.bridge.store.close()
+
+    schedule.stop()
+
+    assert not schedule.alive

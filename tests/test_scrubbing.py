@@ -101,6 +101,20 @@ def test_of_many_each_is_taken_out_and_short_ones_are_not_sought():
     assert scrub(f"{OTHER} and {SECRET}, abc") == "… and …, abc"
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        "".join(f"\\u{ord(c):04x}" for c in SECRET),
+        "".join(f"&#{ord(c)};" for c in SECRET),
+        percent(SECRET),
+        wrapped(SECRET),
+        RAW.hex(":"),
+    ],
+)
+def test_escapes_are_taken_out_whole_and_nothing_around_them(form):
+    assert Scrubber([SECRET])(f"a% \\u0041 {form} &amp; b") == "a% \\u0041 … &amp; b"
+
+
 SIGNS = st.characters(exclude_categories=("C", "Z"), exclude_characters="…")
 
 

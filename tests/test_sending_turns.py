@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pyrate_limiter import AbstractClock
 
 from bridge.errors import ErrorClass, Later, SendError
 from bridge.metrics import Metrics
 from bridge.sending import Sending
-from bridge.store import Store, talk
-from bridge.turns import PAIR, Pace
+from bridge.store import Store, tables, talk
+from bridge.turns import PAIR
 from bridge.whatsapp import Message, Provider, Receipt
+from tests.looking import rows
 
 START = datetime(2026, 11, 2, 15, tzinfo=UTC)
 TO, OTHER = "+5491155551234", "+5491155551235"
@@ -44,11 +44,13 @@ def sending(database_url):
     clock = [START]
     providers = []
 
-    def make(per_second, windowed):
+    def make(per_second, windowed, several=None):
         if not providers:
             providers.append(Counting(per_second, windowed))
         (provider,) = providers
-        one = Sending(store, lambda: provider, lambda: clock[0], Metrics())
+        one = Sending(
+            store, lambda: provider, lambda: clock[0], Metrics(), several=several
+        )
         for person in (TO, OTHER):  # they wrote lately: free text
             store.write(lambda db, to=person: talk.wrote(db, to, START))
         return one, provider, clock
@@ -169,6 +171,65 @@ def test_all_to_him_wait_also_after_a_restart(sending):
     assert provider.sent == ["b"]
 
 
+def test_two_processes_write_to_one_person_six_seconds_apart(sending):
+    one, _, clock = sending(80, True, several=True)
+    two, provider, _ = sending(80, True, several=True)
+    one.send(message("a"))
+    two.send(message("x", OTHER))
+    assert (turn(two, "b"), turn(two, "c")) == (6, 12)
+    clock[0] += PAIR
+    two.send(message("b"))
+
+    assert turn(one, "d") == 12
+    assert provider.sent == ["a", "x", "b"]
+
+
+def test_a_restart_writes_to_nobody_twice_in_six_seconds(sending):
+    one, provider, clock = sending(80, True, several=True)
+    one.send(message("a"))
+    clock[0] += timedelta(seconds=4)
+    again, _, _ = sending(80, True, several=True)
+
+    assert turn(again, "b") == 6
+    assert provider.sent == ["a"]
+
+
+def test_nobody_waits_for_a_clock_that_was_set_back(sending):
+    one, provider, clock = sending(80, True, several=True)
+    one.send(message("a"))
+    clock[0] -= timedelta(hours=3)
+    again, _, _ = sending(80, True, several=True)
+    again.send(message("b"))
+
+    assert provider.sent == ["a", "b"]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_six_seconds_count_from_when_a_message_left(sending, several):
+    one, _, clock = sending(80, True, several=several)
+
+    def stand_in_line():
+        clock[0] += timedelta(seconds=2)
+
+    one.slow_down = stand_in_line
+    one.send(message("a"))
+
+    assert turn(one, "b") == 8
+
+
+def test_who_was_written_to_is_kept_where_several_processes_may_write(
+    sending, database_url
+):
+    one, _, _ = sending(80, True)
+    one.send(message("a"))
+    gateway, _, _ = sending(80, True)
+    gateway.provider.windowed = False
+    gateway.send(message("b", OTHER))
+
+    people = [row.person for row in rows(one.store, tables.pairs)]
+    assert people == ([] if database_url.startswith("sqlite") else [TO])
+
+
 def test_a_message_that_is_taken_ends_the_count(sending):
     one, provider, clock = sending(80, True)
     provider.refusals = 1
@@ -182,54 +243,3 @@ def test_a_message_that_is_taken_ends_the_count(sending):
         one.send(message("b"))
 
     assert told.value.retry_after == 1
-
-
-# --- The rate of a quick number ---
-
-
-class Time(AbstractClock):
-    """Time that passes only where somebody waits, who wakes a little late."""
-
-    def __init__(self, late=0.0):
-        self.seconds, self.late = 1000.0, late
-
-    def now(self):
-        return int(self.seconds * 1000)
-
-    def pause(self, seconds):
-        self.seconds += seconds + self.late
-
-
-def most_in(times, seconds):
-    """Return the most that went in any so many seconds."""
-    return max(
-        sum(start <= at < start + seconds for at in times) for start in times[::50]
-    )
-
-
-@pytest.mark.parametrize("late", [0.0, 0.004], ids=["in time", "late"])
-@pytest.mark.parametrize("rate", [80, 1000])
-def test_no_five_seconds_have_more_than_their_share_nor_much_less(rate, late):
-    time = Time(late)
-    pace = Pace(rate, time, time.pause)
-    went = []
-    for pause in (0.0, 60.0, 0.3, 7.0):
-        time.seconds += pause
-        for _ in range(rate * 12):
-            pace.wait()
-            went.append(time.seconds - 1000)
-
-    within = most_in(went, 5.0)
-    assert 0.98 * 5 * rate <= within <= 1.02 * 5 * rate
-
-
-def test_the_first_second_is_no_burst():
-    time = Time()
-    pace = Pace(80, time, time.pause)
-    went = []
-    for _ in range(200):
-        pace.wait()
-        went.append(time.seconds - 1000)
-
-    assert sum(at < 1.0 for at in went) <= 81
-    assert sum(at < 0.1 for at in went) <= 9

@@ -155,6 +155,7 @@ def test_a_setting_is_read(name, given, field, value):
         ("BRIDGE_DATABASE_URL", "sqlite:///:memory:"),
         ("BRIDGE_DATABASE_URL", "sqlite:///data/b.db?mode=memory"),
         ("BRIDGE_DATABASE_URL", "postgresql+psycopg://db:port/bridge"),
+        ("BRIDGE_DATABASE_URL", "postgresql+psycopg://me:p@ss@db/bridge"),
         ("BRIDGE_LISTEN", "8080"),
         ("BRIDGE_LISTEN", "127.0.0.1"),
         ("BRIDGE_LISTEN", "127.0.0.1:65536"),
@@ -183,7 +184,7 @@ def test_a_setting_is_read(name, given, field, value):
         ("BRIDGE_RETENTION_DAYS", "30"),
         ("WHMCS_URL", "panel.example"),
         ("WHMCS_DATE_FORMAT", "d/m/Y"),
-        ("WHMCS_TIMEOUT_SECONDS", "301"),
+        ("WHMCS_TIMEOUT_SECONDS", "121"),
         ("WHATSAPP_PROVIDER", "carrier-pigeon"),
         ("LOG_LEVEL", "loud"),
     ],
@@ -204,6 +205,26 @@ def test_what_is_required_and_missing_is_named(name):
 
     assert len(found.value.problems) == 1
     assert getattr(load(environ, need=False), "log_level") == "info"  # noqa: B009
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("WHMCS_DATE_FORMATS", "WHMCS_DATE_FORMAT"),
+        ("BRIDGE_DRYRUN", "BRIDGE_DRY_RUN"),
+        ("BRIDGE_TIME_ZONE", "BRIDGE_TIMEZONE"),
+        ("WHMCS_API_SECRETS_FILE", "WHMCS_API_SECRET_FILE"),
+    ],
+)
+def test_a_name_with_a_slip_is_no_setting_that_is_left_out(name, meant):
+    slip = f"environment: {name}: there is no such setting (did you mean {meant}?)"
+
+    assert problems(**{name: "true"}) == [slip]
+
+
+@pytest.mark.parametrize("name", ["BRIDGE_PORT", "BRIDGE_SERVICE_HOST", "WHMCS_PATH"])
+def test_other_names_of_an_environment_are_left_alone(name):
+    assert load(GOOD | {name: "tcp://192.0.2.1:8080"}) == load(GOOD)
 
 
 def test_every_problem_is_told_at_once():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from effort import examples
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -166,7 +167,7 @@ ENTRIES = st.lists(
 ).map(" ".join)
 
 
-@hypothesis_settings(max_examples=300)
+@hypothesis_settings(max_examples=examples(300))
 @given(
     id=st.one_of(TEXT, st.just("msg_1")),
     timestamp=st.one_of(TEXT, st.just(str(STAMP)), st.integers().map(str)),

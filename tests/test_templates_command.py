@@ -222,7 +222,7 @@ def test_a_dry_run_submits_nothing(cloud, stub, monkeypatch, how):
 def test_a_text_that_can_be_no_template_is_told_with_its_reason(
     cloud, config_with, monkeypatch
 ):
-    config = config_with()
+    config = config_with(own=("welcome",))
     file = config / "messages" / "es" / "welcome.txt"
     file.write_text("Hola {{ client.first_name }}", encoding="utf-8")
     monkeypatch.setenv("BRIDGE_CONFIG_DIR", str(config))

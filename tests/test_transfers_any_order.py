@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from conftest import Kit
 from conversing import request as link
 from conversing import write
+from effort import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from looking import rows
@@ -137,7 +138,7 @@ def anew(kit: Kit) -> Callable[[], Kit]:
 
 
 @pytest.mark.store("sqlite")
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @example(
     steps=[("says", "Ana", "same"), ("sleeps", 80, ""), ("says", "Gabriela", "same")]
 )

@@ -17,6 +17,9 @@ from bridge import wiring
 from bridge.demo.panel_rows import Line
 from bridge.errors import ErrorClass, SendError
 from bridge.events import Body, Subject
+from bridge.preparing import ACTING_LEASE
+from bridge.recording import Recorder
+from bridge.settings import LONGEST_CALL
 from bridge.store import inbox, outbox, tables
 from bridge.store.inbox import Accepted
 from bridge.store.outbox import Finish, NewJob
@@ -246,7 +249,7 @@ def test_an_outcome_that_does_not_fit_the_book_any_more_is_not_kept(kit: Kit) ->
     ctx = kit.bridge.bench.context(found, None, kit.clock.now())
     ctx.keep("upgrades", "gone", was="ordered", state="done")
     ctx.later("log_activity", key="later", text="x", raw=True)
-    kit.bridge.worker._record(found, [], ctx, Finish("done"), "")
+    Recorder(kit.bridge.bench, 0).keep(found, [], ctx, Finish("done"))
 
     assert job(kit, "by-hand").state == "waiting"
     assert "not ordered any more" in job(kit, "by-hand").reason
@@ -259,7 +262,8 @@ def test_an_outcome_the_store_cannot_hold_is_tried_ten_times(kit: Kit) -> None:
         kit.clock.advance(timedelta(hours=7))
         (found,), _ = kit.bridge.worker._take(1)
         ctx = kit.bridge.bench.context(found, None, kit.clock.now())
-        kit.bridge.worker._record(found, [], ctx, Finish("done", None, {"x": {1}}), "")
+        unfit = Finish("done", None, {"x": {1}})
+        Recorder(kit.bridge.bench, 0).keep(found, [], ctx, unfit)
 
     assert job(kit, "by-hand").state == "parked"
 
@@ -502,3 +506,27 @@ def test_acting_pauses_while_the_clock_is_far_behind_the_newest_row(kit: Kit) ->
     assert paused == 0
     assert "invoice_created" in alerted
     assert kit.panel.terminations == {2: 1}
+
+
+def test_no_call_may_last_as_long_as_the_claim_of_its_job() -> None:
+    """A claim with half its time left is long enough for one call: see `Bench`."""
+    assert timedelta(seconds=LONGEST_CALL) < ACTING_LEASE / 2
+
+
+def test_what_is_nobodys_is_in_the_log_where_staff_want_tickets(
+    kit: Kit, bridge_for: Callable[..., wiring.Bridge], config_with: Callable[..., Any]
+) -> None:
+    wanted = ("ticket_department: null", "ticket_department: 1")
+    other = bridge_for(config_dir=config_with(wanted))
+    kit.world.request_cancellation(2)
+    kit.outbox.pending[0].body = kit.outbox.pending[0].body.replace(
+        b'"userid":2', b'"userid":5'
+    )
+    kit.world.request_cancellation(8)  # one-time: staff decide
+    kit.flush()
+    other.worker.drain()
+
+    [ticket] = kit.world.tickets.values()
+    [line] = staff_lines(kit)
+    assert "no certain last day" in ticket.message
+    assert "client 5" in line

@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -178,7 +179,7 @@ def test_a_mark_of_byte_order_is_no_part_of_the_text(tmp_path):
     assert read_text(path) == "a: 1\n"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.text(alphabet="ab:-[]{}'\"#&*!|>?%@`~, \n\t0.1<=\\", max_size=60))
 def test_no_text_raises_anything_but_a_config_error(text):
     with contextlib.suppress(ConfigError):

@@ -232,6 +232,11 @@ class Invoice:
         )
 
     @property
+    def refunded(self) -> bool:
+        """Whether it was paid, and that was given back."""
+        return self.status.casefold() == "refunded"
+
+    @property
     def void(self) -> bool:
         """Whether it was cancelled or refunded: nothing is owed or paid by it."""
         return self.status.casefold() in ("cancelled", "refunded")

@@ -87,11 +87,14 @@ def _running(case: UpgradeCase) -> _Billed | None:
             why = f"Invoice {best.invoice.id} is in {best.invoice.currency}."
             raise CannotPrice(Refusal.CURRENCY_DIFFERS, why)
         return best
-    refunded = [i for i in case.invoices if i.status.casefold() == "refunded"]
+    refunded = [invoice for invoice in case.invoices if invoice.refunded]
     for one in _billed(case, refunded):
         if one.period.covers(case.today):
             raise _unknown(f"invoice {one.invoice.id} was refunded")
-    return _running_by_status(case, billed)
+    silent = _running_by_status(case, billed)
+    if silent is None:
+        _refuse_unread(case, billed)
+    return silent
 
 
 def _billed(case: UpgradeCase, invoices: list[Invoice]) -> Iterator[_Billed]:
@@ -106,6 +109,16 @@ def _refuse_paid_ahead(case: UpgradeCase, billed: list[_Billed]) -> None:
     for one in billed:
         if case.cycle != case.service.cycle and one.period.first_day > case.today:
             raise _unknown(f"invoice {one.invoice.id} was paid ahead")
+
+
+def _refuse_unread(case: UpgradeCase, billed: list[_Billed]) -> None:
+    """Refuse where the running period's invoice may be among those left unread.
+
+    It is not, where an invoice that was read is of a period already over.
+    """
+    over = any(one.period.last_day < case.today for one in billed)
+    if case.unread and not over and case.service.cycle.months is not None:
+        raise _unknown("the invoice of the running period is too far back")
 
 
 def _running_by_status(case: UpgradeCase, billed: list[_Billed]) -> _Billed | None:

@@ -21,7 +21,8 @@ class UpgradeCase:
     """Everything that a plan change is priced from; nothing else is looked at.
 
     *currency* is the client's. *invoices* are his and, for what they
-    billed of this service, earlier owners', with their lines. *offered* are the
+    billed of this service, earlier owners', with their lines; *unread* says that
+    there are older ones that nobody looked at. *offered* are the
     plans offered for this one, None where there is no such list.
     *paid_basis* is `invoice` or `recurring`; *ladders* hold product ids, the
     lowest plan first; *date_format* is the panel's.
@@ -36,6 +37,7 @@ class UpgradeCase:
     today: date
     charges: tuple[PaidCharge, ...] = ()
     upgrade_pending: bool = False
+    unread: bool = False
     offered: frozenset[int] | None = None
     paid_basis: str = "invoice"
     ladders: tuple[tuple[int, ...], ...] = ()

@@ -151,7 +151,7 @@ def withdraw_(which: str, reason: str, dry_run: bool, yes: bool) -> None:
 @click.option("--dry-run", is_flag=True)
 @click.option("--yes", is_flag=True)
 def run(which: str, dry_run: bool, yes: bool) -> None:
-    """Carry one out now, whatever its day; everything is looked up first."""
+    """Carry one out now, whatever its day and the caps; all is looked up first."""
     settings = environment.load()
     logs.configure("error")
     bridge = wiring.build(settings)
@@ -174,16 +174,16 @@ def run(which: str, dry_run: bool, yes: bool) -> None:
 @cancellations_command.command("hold")
 @click.option("--reason", required=True, help="Why, for the others who look.")
 def hold_(reason: str) -> None:
-    """Hold every termination and change of owner back until `release`.
+    """Hold terminations, changes of owner and plan changes back until `release`.
 
-    At once and across restarts.
+    At once, for every process, and across restarts.
     """
     store = open_store()
     now = datetime.now(UTC)
     store.write(lambda db: limits.hold(db, now, who(), reason))
     store.close()
     click.echo(
-        "Terminations and changes of owner are held back. "
+        "Terminations, changes of owner and plan changes are held back. "
         "Let them run again with: cancellations release"
     )
 

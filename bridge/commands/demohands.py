@@ -108,14 +108,23 @@ class BridgeHands:
         until, moved = time.monotonic() + PATIENCE, 0
         while True:
             if self._idle(timedelta(0)):
-                if moved >= SOON or self._idle(timedelta(seconds=SOON)):
+                step = self._next(SOON - moved)
+                if step is None:
                     return
-                self._clock.advance(timedelta(seconds=STEP))
-                moved += STEP
+                self._clock.advance(timedelta(seconds=step))
+                moved += step
             if time.monotonic() > until or not self._up.alive:
                 raise TimeoutError("the bridge is not done, or one of its threads died")
             self._up.wired.worker.wake.set()
             time.sleep(POLL)
+
+    def _next(self, most: int) -> int | None:
+        """Return in how many seconds something is due, None: not within *most*."""
+        if self._idle(timedelta(seconds=most)):
+            return None
+        steps = range(STEP, most, STEP)
+        due = (step for step in steps if not self._idle(timedelta(seconds=step)))
+        return next(due, most)
 
     def _idle(self, ahead: timedelta) -> bool:
         """Tell whether nothing runs, nor is due so far *ahead* of the clock."""

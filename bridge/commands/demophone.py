@@ -46,6 +46,7 @@ class Telephone:
         self.bridge: Callable[[], Bridge] = _nobody
         self.server = StubServer(self.stub)
         self._wire = Wire.to(self.public_url)
+        self._clock = clock
         self._told = 0
 
     # --- The bridge's side ---
@@ -86,7 +87,7 @@ class Telephone:
                 row = _row(db, one)
                 if row is None and not one.template:
                     break
-                found.append(_sent(one, row, self.stub.now().strftime("%H:%M")))
+                found.append(_sent(one, row, f"{self._clock.local():%H:%M}"))
                 self._told += 1
         return found
 

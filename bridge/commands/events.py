@@ -157,6 +157,7 @@ def describe(store: Store, id: str) -> dict[str, Any] | None:
         states, settled = told.states_of(db, sent), told.settled(db, sent)
     became = became_of(jobs, sent)
     state, reason = summary(row, jobs, became)
+    keys = [one.key for one in sent]
     return {
         "id": row.id,
         "hookpoint": row.hookpoint,
@@ -171,7 +172,8 @@ def describe(store: Store, id: str) -> dict[str, Any] | None:
         "answer": row.answer,
         "jobs": [_job(job, tries[job.key], became) for job in jobs],
         "messages": [
-            describe_message(one, states[one.key], settled.get(one.key)) for one in sent
+            describe_message(one, states[one.key], settled.get(one.key), keys)
+            for one in sent
         ],
     }
 

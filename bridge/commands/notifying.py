@@ -24,7 +24,8 @@ from bridge.forming import form_of
 from bridge.hookmap import HookMap, load_map
 from bridge.settings import Settings
 from bridge.store import Store, engines, schema, talk
-from bridge.tier import DAY, reserve
+from bridge.store.recipients import DAY
+from bridge.tier import reserve
 from bridge.transport import Answer, Call, Transport
 from bridge.whatsapp import Health, Message, Provider, TemplateState
 from bridge.whatsapp.phones import explain, normalise

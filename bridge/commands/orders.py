@@ -11,7 +11,7 @@ from bridge import upgrading
 from bridge.billing.money import decimal_text
 from bridge.commands.events import open_store, reading
 from bridge.commands.shared import show, table, who
-from bridge.store import book, reports
+from bridge.store import book, limits, reports
 
 _STATES = (*reports.PENDING_ORDERS, "done", "ended", "rehearsed")
 
@@ -24,6 +24,9 @@ def list_command(state: tuple[str, ...], limit: int, as_json: bool) -> None:
     """List plan changes: those that are not over first, the newest first."""
     with reading() as store, store.read() as db:
         rows = reports.list_orders(db, states=state, limit=limit)
+        held = limits.held(db)
+    if held:
+        click.echo(f"Plan changes are held back: {held}", err=True)
     if as_json:
         return show([entry(row) for row in rows])
     head = ["id", "service", "client", "to", "charge", "invoice", "state", "reason"]

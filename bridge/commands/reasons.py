@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bridge.hooks.records import root_of
+from bridge.hooks.records import AGAIN, ARRIVED, earlier, root_of
 
 #: States of jobs, the one that asks most for a look first.
 _WORST = (
@@ -16,9 +16,6 @@ _WORST = (
 _UNMET = "the condition does not hold: "
 #: Jobs by which staff are told of another job: their key holds this.
 _STAFF = "/staff"
-#: The key of an alert that was sent anew: that of the first and this.
-_ANEW = "/again:"
-
 #: What is done beside what an event asked for.
 _BESIDE = ("settle_failure", "index_phone")
 
@@ -69,10 +66,16 @@ def told_of(job: Any, became: Said) -> str:
 
 def _meant(jobs: Sequence[Any]) -> list[Any]:
     """Return the jobs that this event was meant for; all, where there is none."""
-    over = {job.key.partition(_ANEW)[0] for job in jobs if _ANEW in job.key}
-    told = [job for job in jobs if not _aside(job, over)]
+    needed = [job for job in jobs if not _needless(job)]
+    over = {one for job in needed for one in earlier(job.key)}
+    told = [job for job in needed if not _aside(job, over)]
     met = [job for job in told if not (job.reason or "").startswith(_UNMET)]
     return met or told or list(jobs)
+
+
+def _needless(job: Any) -> bool:
+    """Tell whether it was to be sent anew, and what had failed arrived after all."""
+    return AGAIN in job.key and (job.reason or "").startswith(ARRIVED)
 
 
 def _aside(job: Any, over: set[str]) -> bool:

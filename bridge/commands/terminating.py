@@ -10,11 +10,11 @@ import click
 import sqlalchemy as sa
 
 from bridge.commands.shared import who
+from bridge.dispatch import terminate_job
 from bridge.errors import Reason, RemoteError
 from bridge.gather import request_for
 from bridge.hooks.schedule_cancellation import terminate_key
 from bridge.preparing import ACTING_LEASE
-from bridge.reconcile import terminate_job
 from bridge.store import book, claims, limits, outbox
 
 #: A bridge that was not heard of for so long does not run.
@@ -73,6 +73,7 @@ def run_now(bridge: Any, row: Any) -> None:
             "ends": today,
             "state": "scheduled",
             "kind": "immediate",
+            "approved_by": who(),
             "because": f"Ended by hand ({who()}). Before: {row.because}",
         }
         if row.state == "acting":
@@ -105,6 +106,13 @@ def run_now(bridge: Any, row: Any) -> None:
         bridge.store.write(lambda db: book.restore(db, row, bridge.bench.now()))
     told = finish.reason or (finish.outcome or {}).get("how", "")
     click.echo(f"{finish.state}: {told}")
+    if finish.run_at is not None:
+        at = finish.run_at.astimezone(bridge.settings.zone)
+        click.echo(
+            f"The running bridge looks at it again at {at:%H:%M}, and carries it out "
+            f"where it did not end. To stop that: cancellations withdraw {row.id}",
+            err=True,
+        )
     if finish.state not in ("done", "rehearsed"):
         sys.exit(1)
     return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,7 @@ from bridge.billing.upgrades import UpgradeQuote
 from bridge.commands import orders
 from bridge.commands.events import to_read
 from bridge.commands.shared import show, who
-from bridge.errors import Reason, RemoteError
+from bridge.errors import HeldBack, OverCap, Reason, RemoteError
 from bridge.settings import Settings
 from bridge.store import book
 from bridge.upgrading import Quoted
@@ -32,6 +33,7 @@ def upgrade_command() -> None:
 for _more in (orders.list_command, orders.end_command):
     upgrade_command.add_command(_more)
 
+_PENDING = "Another upgrade of this service is pending."
 #: The largest number that the panel gives to anything.
 _id = click.IntRange(1, 2**31 - 1)
 _to = click.option(
@@ -89,12 +91,15 @@ def order_command(
             _tell(found, upgrading.sentence(bridge.bench, quoted), as_json)
             sys.exit(1)
         if dry_run:
-            return _tell(found, "", as_json)
+            _tell(found, "", as_json)
+            with _saying_why(bridge, "Nothing would be ordered now"):
+                if not upgrading.may_order(bridge.bench, quoted):
+                    raise click.ClickException(_PENDING)
+            return
         if not yes:
             _working(found, err=True)
             click.confirm("Make this invoice?", abort=True, err=True)
         _order(bridge, quoted, as_json)
-    return None
 
 
 def _open(settings: Settings) -> Any:
@@ -178,9 +183,10 @@ def _exact(amount: Decimal, currency: str) -> str:
 
 def _order(bridge: Any, quoted: Quoted, as_json: bool) -> None:
     seed = bridge.bench.now().isoformat()
-    id = upgrading.order(bridge.bench, quoted, who(), seed)
+    with _saying_why(bridge, "Nothing was ordered"):
+        id = upgrading.order(bridge.bench, quoted, who(), seed)
     if id is None:
-        raise click.ClickException("Another upgrade of this service is pending.")
+        raise click.ClickException(_PENDING)
     for step in ("invoice", "publish"):
         _step(bridge, upgrading.step_key(id, step))
     with bridge.store.read() as db:
@@ -205,6 +211,24 @@ def _order(bridge: Any, quoted: Quoted, as_json: bool) -> None:
     if row.reason:
         click.echo(row.reason)
     return None
+
+
+@contextmanager
+def _saying_why(bridge: Any, what: str) -> Iterator[None]:
+    """Say *what* comes of it, and why, where a cap or the stop switch is in the way."""
+    try:
+        yield
+    except OverCap as error:
+        again = error.at.astimezone(bridge.settings.zone)
+        raise click.ClickException(
+            f"{what}. {error}. There is room again on {again:%Y-%m-%d} at "
+            f"{again:%H:%M}."
+        ) from error
+    except HeldBack as error:
+        raise click.ClickException(
+            f"{what}. Plan changes are held back: {error}. Staff let them go on with: "
+            "cancellations release"
+        ) from error
 
 
 def _step(bridge: Any, key: str) -> None:

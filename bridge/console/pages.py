@@ -22,7 +22,7 @@ from bridge.console.door import Turned
 from bridge.console.parts import Console, console
 from bridge.console.throttle import TooLate
 from bridge.console.words import Words
-from bridge.errors import Reason, RemoteError
+from bridge.errors import HeldBack, OverCap, Reason, RemoteError
 from bridge.hooks.invoice_upgrade import order_id
 from bridge.store import book, outbox, reports
 from bridge.upgrading import Quoted
@@ -135,12 +135,34 @@ def order(words: Words) -> ResponseReturnValue:
         return _refused(words, parts, quoted, who, str(quoted.quote.refusal))
     if form.get("seen") != working.fingerprint(quoted.quote):
         return _refused(words, parts, quoted, who, "changed", words("changed"))
-    if upgrading.order(parts.bench, quoted, who, seed) is None:
+    try:
+        ordered = upgrading.order(parts.bench, quoted, who, seed)
+    except OverCap as error:
+        return _over(words, parts, quoted, who, error)
+    except HeldBack as error:
+        said = words("orders_held", reason=str(error))
+        return _refused(words, parts, quoted, who, "held back", said)
+    if ordered is None:
         again = _price(parts, *asked)  # ordered by somebody else meanwhile
         return _refused(words, parts, again, who, "upgrade_pending")
     log.info("upgrade ordered", order=id, operator=name)
     parts.wake()
     return _to(id)
+
+
+#: The sentence for each cap that is used up.
+_OVER = {"hour": "over_hour", "day": "over_day", "client": "over_client"}
+
+
+def _over(
+    words: Words, parts: Console, quoted: Quoted, who: str, error: OverCap
+) -> ResponseReturnValue:
+    """Say that no more may be ordered now, over the quote, which can be later."""
+    name = _OVER[error.cap]
+    said = words(
+        name, count=error.count, most=error.most, moment=words.moment(error.at)
+    )
+    return _refused(words, parts, quoted, who, name, said)
 
 
 def _refused(

@@ -103,7 +103,10 @@ class Option:
 
 @dataclass
 class Product:
-    """A product; prices are by currency code and cycle, -1.00 means not sold."""
+    """A product; prices are by currency code and cycle, -1.00 means not sold.
+
+    *setup* is paid once, whatever currency and cycle.
+    """
 
     pid: int
     name: str
@@ -116,6 +119,7 @@ class Product:
     upgrades: tuple[int, ...] = ()
     options: tuple[Option, ...] = ()
     description: str = ""
+    setup: Decimal = Decimal("0.00")
 
     def price(self, currency: str, cycle: str) -> Decimal:
         """Return the list price of one piece; -1.00 if the cycle is not sold."""

@@ -205,12 +205,12 @@ def service_row(world: World, service: Service) -> dict[str, Any]:
 
 def product_row(world: World, product: Product) -> dict[str, Any]:
     """Return a product with its prices; where it can be upgraded to is not said."""
-    none = {f"{key[0]}setupfee": "0.00" for key in KEYS.values()}
+    once = {f"{key[0]}setupfee": money(product.setup) for key in KEYS.values()}
     pricing = {}
     for code, currency in world.currencies.items():
         listed = {key: money(product.price(code, c)) for c, key in KEYS.items()}
         suffix = {"prefix": currency.prefix, "suffix": f" {code}"}
-        pricing[code] = suffix | none | listed
+        pricing[code] = suffix | once | listed
     if product.paytype == "onetime":
         for row in pricing.values():
             row |= dict.fromkeys(list(KEYS.values())[1:], "-1.00")

@@ -59,8 +59,8 @@ def outage(play: Play) -> None:
     answers = Counter(f"HTTP {row.status}" for row in kept)
     play.expect("envíos guardados", "deliveries kept", Counter({"HTTP 202": 5}),
                 answers)  # fmt: skip
-    for _ in range(HOURS * 12):
-        play.later(5)
+    for _ in range(HOURS * 4):
+        play.later(15)
         play.hands.work()
     play.came(play.collect())
     away = play.panel.faults.turned_away

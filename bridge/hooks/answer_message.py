@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import datetime, timedelta
-from typing import Any
 
 from bridge.billing.model import Client
 from bridge.errors import Reason, RemoteError, Skipped
@@ -63,25 +62,29 @@ def answer_message(ctx: Context) -> Outcome:
         for name in ("from", "user", "text", "payload")
     )
     words, payload = folded(text), folded(payload)
+    if ctx.event and (what := str(ctx.event.value("wordless") or "")):
+        raise Skipped(f"{what}: nothing is said with it that could be answered")
     shared = str(ctx.event.value("shared") or "") if ctx.event else ""
     if shared and user and number in ("", shared):
         return hidden.shared(ctx, user, shared)
     if not number and user:
         number = ctx.post.number_of(user) or ctx.book.number_of_user(user)
+    taken = str(ctx.event.value("wish") or "") if ctx.event else ""
+    word, stops = wish_of(text, payload, taken)
     if not number:
-        return hidden.wrote(ctx, user, text, words, words in STOP | START)
+        return hidden.wrote(ctx, user, text, word or words, stops is not None)
     clients = clients_of(ctx, number)
     if len(clients) == 1:
         ctx.client_id = clients[0].id
-    if words in STOP or payload in STOP:
-        return _opt(ctx, number, clients, words or payload, out=True)
-    if words in START or payload in START:
-        return _opt(ctx, number, clients, words or payload, out=False)
+    if stops is not None:
+        return _opt(ctx, number, clients, word, out=stops, answered=bool(taken))
+    if taken:
+        return {"from": number, "route": f"{taken}: the provider has answered"}
     if (outcome := transfers.take(ctx, number, clients, text)) is not None:
         return outcome
     if _late(ctx):
         return {"from": number, "route": "it came too late to be answered"}
-    if len(clients) == 1:
+    if len(clients) == 1 and _alone(ctx, number):
         told = self_service.answer(ctx, number, clients[0], words or payload)
         if told is not None:
             return told
@@ -90,8 +93,29 @@ def answer_message(ctx: Context) -> Outcome:
     return _other(ctx, number, clients)
 
 
+def _alone(ctx: Context, number: str) -> bool:
+    """Tell whether all that may have a number were read: a client has it alone then."""
+    return len(ctx.book.clients_with(number)) <= _READ
+
+
 def _late(ctx: Context) -> bool:
     return ctx.event is not None and ctx.now - ctx.event.occurred_at > _OF_USE
+
+
+def wish_of(text: str, payload: str, told: str = "") -> tuple[str, bool | None]:
+    """Return the word that stops alerts (True) or begins them (False), None for none.
+
+    *told* is stop, start or help where the provider took the message for that: then
+    its words do not matter.
+    """
+    said = (folded(text), folded(payload))
+    if told:
+        return said[0][:60] or told, {"stop": True, "start": False}.get(told)
+    for meant, stops in ((STOP, True), (START, False)):
+        for word in said:
+            if word in meant:
+                return word, stops
+    return "", None
 
 
 def folded(text: str) -> str:
@@ -125,21 +149,50 @@ def clients_of(ctx: Context, number: str) -> list[Client]:
 
 
 def _opt(
-    ctx: Context, number: str, clients: list[Client], word: str, *, out: bool
+    ctx: Context,
+    number: str,
+    clients: list[Client],
+    word: str,
+    *,
+    out: bool,
+    answered: bool = False,
 ) -> Outcome:
-    at = ctx.event.occurred_at if ctx.event else ctx.now
+    at, event = ctx.now, ""
+    if ctx.event is not None:
+        at, event = ctx.event.occurred_at, ctx.event.id
+    has = {client.id for client in clients}
     person = ctx.book.person(number)
+    if mistaken := _mistaken(ctx, number, has, at, event):
+        ctx.book.take_back(event, mistaken)
     if person.opted_at is not None and person.opted_at > at:
         raise Skipped("he wrote another word since: that one counts")
-    values: dict[str, Any] = {"opted_out_at": at if out else None}
-    values |= {"opted_out_by": word, "opted_at": at}
-    for key in (number, *(f"client:{client.id}" for client in clients)):
-        ctx.keep("contacts", key, **values)
+    ctx.book.obey(number, has, word, at, event, stops=out)
     route = "stop" if out else "start"
+    if answered:
+        return {"from": number, "route": f"{route}: the provider has answered"}
     if not _changes(ctx, number, person, at, out=out):
         return {"from": number, "route": f"{route}, as before: he knows that"}
     name = "inbound_stopped" if out else "inbound_started"
     return _answer(ctx, number, clients, name, route)
+
+
+def _mistaken(
+    ctx: Context, number: str, has: set[int], at: datetime, event: str
+) -> list[int]:
+    """Return whom the word stopped when it came in, and who had not this number then.
+
+    Who had it and gave it up since stays stopped: it was his word.
+    """
+    return [
+        client_id
+        for client_id in ctx.book.stopped_by(event)
+        if client_id not in has
+        and number
+        not in (
+            normalise(old, "", default_country=ctx.country)
+            for old in ctx.book.left(client_id, at)
+        )
+    ]
 
 
 def _changes(

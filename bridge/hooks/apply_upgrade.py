@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+from bridge.billing.cancellations import owed
 from bridge.billing.model import Cycle, Invoice, Service
 from bridge.billing.money import round_half_up
 from bridge.billing.periods import nth_due
 from bridge.billing.ranks import list_price
 from bridge.errors import Parked, Skipped
+from bridge.gather import invoices_of
 from bridge.hooks import Outcome, action
-from bridge.hooks.context import Context, Order
+from bridge.hooks.context import Context
 from bridge.hooks.invoice_upgrade import changed
+from bridge.hooks.records import Order
 
 
 @action(internal=True, acts=True)
@@ -29,6 +32,8 @@ def apply_upgrade(ctx: Context, *, order: str) -> Outcome:
     if row is None or row.state not in states:
         raise Skipped(f"upgrade {order} is {row.state if row else 'not in the book'}")
     ctx.client_id = row.client_id
+    if alone:
+        ctx.not_held()
     invoice = _paid(ctx, row)
     if not alone and row.state in ("staff", "ended"):
         raise _paid_after_all(ctx, row)
@@ -40,6 +45,7 @@ def apply_upgrade(ctx: Context, *, order: str) -> Outcome:
         if problem := (
             changed(row, service)
             or _repriced(ctx, row, service)
+            or _invoiced_since(ctx, service)
             or _billed_otherwise(row, invoice)
         ):
             reason = f"{problem}: nothing was applied, the invoice is paid"
@@ -118,6 +124,18 @@ def _repriced(ctx: Context, row: Order, service: Service) -> str:
     if renews == row.recurring:
         return ""
     return f"plan {product.id} costs {renews} now, not {row.recurring} as quoted"
+
+
+def _invoiced_since(ctx: Context, service: Service) -> str:
+    """Return which open invoice bills the service as it was, or nothing.
+
+    There was none when it was quoted: it is of the old plan, or of the old cycle.
+    """
+    earlier = ctx.book.earlier_owners(service.id)
+    found = owed(service.id, invoices_of(ctx.panel, service, earlier_owners=earlier))
+    if not found:
+        return ""
+    return f"invoice {found[0].id} bills the service as it was before, and is open"
 
 
 def _applied(row: Order, service: Service) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -14,67 +13,29 @@ from bridge.billing.transfers import Form
 from bridge.errors import Later, Parked
 from bridge.events import Event
 from bridge.facts import Facts
-from bridge.hooks.records import Person, Reserved, Sent, TransferBook
+from bridge.hooks.records import (
+    Cancellation,
+    Order,
+    Person,
+    Reserved,
+    Sent,
+    TransferBook,
+    WishBook,
+)
 from bridge.panel import Begin, Panel, begin_nothing
-from bridge.policies import Company, Policies
+from bridge.policies import Caps, Company, Policies
 from bridge.views import Amount, language_of
 
 #: How often what is held back is looked at; releasing it makes it due at once.
 _HELD = timedelta(minutes=10)
 
 
-@dataclass(frozen=True)
-class Cancellation:
-    """A cancellation as our book has it. *at* is when it is carried out."""
-
-    id: int
-    key: str
-    service_id: int
-    client_id: int
-    request_id: int | None
-    domain: str
-    product: str
-    kind: str
-    requested_on: date
-    ends: date | None
-    at: datetime | None
-    because: str
-    state: str
-    acted_at: datetime | None
-    next_due: date | None
-    way: str = ""
-    reason: str | None = None
-    event_id: str | None = None
-    owed: list[dict[str, Any]] | None = None
-    missing_at: datetime | None = None
+def held_back(why: str, now: datetime) -> Later:
+    """Return the error to raise for what staff hold back."""
+    return Later(f"held back: {why}", now + _HELD)
 
 
-@dataclass(frozen=True)
-class Order:
-    """An ordered upgrade as our book has it."""
-
-    id: str
-    service_id: int
-    client_id: int
-    from_product_id: int
-    to_product_id: int
-    from_product: str
-    to_product: str
-    cycle: str
-    charge: Decimal
-    currency: str
-    recurring: Decimal
-    new_period: bool
-    next_due: date | None
-    invoice_id: int | None
-    state: str
-    created_at: datetime
-    reason: str | None = None
-    native: bool = False
-    paid_on: date | None = None
-
-
-class Book(TransferBook, Protocol):
+class Book(TransferBook, WishBook, Protocol):
     """What actions read of our own store; each call sees what is on disk now."""
 
     def cancellation(self, key: str) -> Cancellation | None:
@@ -103,8 +64,11 @@ class Book(TransferBook, Protocol):
 
     def same_change(
         self, event: Event, client_id: int, user_id: int | None
-    ) -> str | None:
-        """Return the event that told of the same password change before this one."""
+    ) -> tuple[str, datetime | None] | None:
+        """Return the event that told of the same password change before this one.
+
+        With it comes when to look again, where it is not known yet whether it tells.
+        """
         ...
 
     def take_group(self, limit: int) -> list[dict[str, Any]]:
@@ -135,6 +99,14 @@ class Book(TransferBook, Protocol):
         """Return a message that went out, by our key or the provider's id."""
         ...
 
+    def waited_for_staff(self, key: str) -> bool:
+        """Tell whether a job waited for a person before, who let it run again."""
+        ...
+
+    def wait_again(self, key: str, why: str) -> None:
+        """Let the job of a message that was not sent after all wait once more."""
+        ...
+
     def refuse_template(self, name: str, language: str, status: str, why: str) -> None:
         """Note what a template is since the provider refused it."""
         ...
@@ -143,12 +115,16 @@ class Book(TransferBook, Protocol):
         """Return why staff hold back what cannot be taken back, None if they do not."""
         ...
 
-    def room(self, per_hour: int, per_day: int) -> Reserved:
+    def room(self, client_id: int, caps: Caps) -> Reserved:
         """Tell whether the caps allow one more termination."""
         ...
 
-    def reserve(self, key: str, per_hour: int, per_day: int) -> Reserved:
+    def reserve(self, key: str, caps: Caps) -> Reserved:
         """Mark a termination as being carried out, within the caps."""
+        ...
+
+    def begin_order(self, id: str, values: dict[str, Any], caps: Caps) -> Reserved:
+        """Keep a new order of a plan change, whole, within the caps."""
         ...
 
 
@@ -167,6 +143,10 @@ class Post(Protocol):
 
     def uses(self, name: str) -> set[str]:
         """Return the variables that a text names."""
+        ...
+
+    def category(self, name: str) -> str:
+        """Return the category of a text, empty where there is none of that name."""
         ...
 
     def uses_source(self, source: str) -> set[str]:
@@ -204,6 +184,10 @@ class Post(Protocol):
 
     def ask_number(self, user: str, text: Any, *, key: str) -> str:
         """Ask the one with this identity for his number. Raises SendError."""
+        ...
+
+    def halt(self, why: str, key: str, sent_at: datetime | None) -> None:
+        """Send nothing for now: what was taken then failed, as anything would."""
         ...
 
     def send(self, to: str, text: Any, *, key: str, client_id: int | None) -> str:
@@ -307,7 +291,7 @@ class Context:
         self.effects.moves.append((key, at))
 
     def revive(self, key: str, at: datetime) -> None:
-        """Let a withdrawn job wait again until *at*, together with the outcome."""
+        """Let a job that is over wait again until *at*, together with the outcome."""
         self.effects.revives.append((key, at))
 
     def withdraw(self, keys: Sequence[str], reason: str) -> None:
@@ -327,7 +311,7 @@ class Context:
         """Raise Later while staff hold back what cannot be taken back."""
         why = self.book.held()
         if why is not None:
-            raise self.not_now(f"held back: {why}", self.now + _HELD)
+            raise held_back(why, self.now)
 
     def staff(self, reason: str) -> Parked:
         """Return the error to raise when a person must decide."""

@@ -15,7 +15,12 @@ from bridge.hooks.transfers import REQUEST
 
 
 def shared(ctx: Context, user: str, number: str) -> Outcome:
-    """Note the number of one who was asked for it; then he can write as anybody."""
+    """Note the number of one who was asked for it; then he can write as anybody.
+
+    An identity changes with its number. Raises Skipped where it is known with another.
+    """
+    if ctx.book.number_of_user(user) not in ("", number):
+        raise Skipped("he shared another number than was told with his identity")
     at = min(ctx.event.occurred_at if ctx.event else ctx.now, ctx.now)
     ctx.keep("marks", user_mark(user), at=ctx.now, detail={"number": number})
     ctx.keep("contacts", number, wrote_at=at)

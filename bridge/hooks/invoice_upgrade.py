@@ -12,11 +12,12 @@ from marshmallow import fields, validate
 
 from bridge.billing.model import Cycle, Invoice, Service
 from bridge.billing.upgrades import UpgradeQuote
-from bridge.errors import Rehearsed, Skipped
+from bridge.errors import Parked, Rehearsed, Skipped
 from bridge.gather import service_at_least
 from bridge.hooks import Outcome, action
-from bridge.hooks.context import Context, Order
+from bridge.hooks.context import Context
 from bridge.hooks.price_upgrade import price
+from bridge.hooks.records import Order
 
 #: Days until the invoice of the difference is due.
 _DAYS_TO_PAY = 5
@@ -35,11 +36,13 @@ def invoice_upgrade(
 
     With *to* (a plan) it first orders that upgrade for the event's service. The
     order's id stands in the invoice's notes, where it is looked for before
-    anything is made. Raises Parked when the service is no longer as quoted.
+    anything is made. Raises Parked when the service is no longer as quoted, and over
+    the caps of a day; Later over that of the hour.
     """
     if not order:
         return _order(ctx, to, cycle)
     row = _row(ctx, order)
+    ctx.not_held()
     known = row.invoice_id or _made_already(ctx, row)
     if known is None and row.charge == 0:
         return _free(ctx, row)
@@ -84,15 +87,32 @@ def order_id(service_id: int, product_id: int, cycle: str, seed: str) -> str:
 def _order(ctx: Context, to: int, cycle: str) -> Outcome:
     service = ctx.facts.service
     chosen = Cycle.read(cycle) if cycle else service.cycle
-    quoted = price(ctx, to, chosen)
+    id = order_id(service.id, to, chosen.value, ctx.key)
+    known = ctx.book.order(id)  # an earlier try of this very job may have kept it
+    charge = known.charge if known else _keep(ctx, id, service, to, chosen)
+    ctx.client_id = service.client_id
+    ctx.later("invoice_upgrade", key=f"upgrade:{id}/invoice", order=id)
+    return {"order": id, "invoice": "in the next step", "charge": str(charge)}
+
+
+def _keep(ctx: Context, id: str, service: Service, to: int, cycle: Cycle) -> Decimal:
+    """Keep an order, within the caps, and return what it charges."""
+    quoted = price(ctx, to, cycle)
     if not quoted.allowed or quoted.charge is None:
         raise ctx.staff(f"the upgrade is refused ({quoted.refusal}): {quoted.reason}")
-    id = order_id(service.id, to, chosen.value, ctx.key)
-    to_name = ctx.panel.product(to).name
-    values = order_values(service, quoted, to_name, ctx.now)
-    ctx.keep("upgrades", id, was="", **values)
-    ctx.later("invoice_upgrade", key=f"upgrade:{id}/invoice", order=id)
-    return {"order": id, "invoice": "in the next step", "charge": str(quoted.charge)}
+    values = order_values(service, quoted, ctx.panel.product(to).name, ctx.now)
+    if ctx.dry_run:  # nothing of it is done, so it does not count
+        ctx.keep("upgrades", id, was="", **values)
+        return quoted.charge
+    found = ctx.book.begin_order(id, values, ctx.policies.upgrades.caps)
+    if found.again_at is not None:
+        raise ctx.not_now(found.reason, found.again_at)
+    if not found.granted:
+        once = found.once("orders", service.client_id, ctx.today)
+        told = "(told once a day: see events list --status parked)"
+        sentence = f"service {service.id} is not upgraded: {found.reason} {told}"
+        raise Parked(sentence, once=once)
+    return quoted.charge
 
 
 def _row(ctx: Context, id: str) -> Order:

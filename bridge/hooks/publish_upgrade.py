@@ -22,6 +22,7 @@ def publish_upgrade(ctx: Context, *, order: str) -> Outcome:
     if row is None or row.invoice_id is None or row.state not in _OPEN:
         raise Skipped(f"upgrade {order} waits for no invoice")
     ctx.client_id = row.client_id
+    ctx.not_held()
     invoice = ctx.panel.invoice(row.invoice_id)
     if invoice.client_id != row.client_id or sum_of(invoice) != row.charge:
         reason = (
@@ -30,9 +31,9 @@ def publish_upgrade(ctx: Context, *, order: str) -> Outcome:
         )
         ctx.keep("upgrades", row.id, was=row.state, state="staff", reason=reason)
         raise ctx.staff(reason)
-    ctx.keep("upgrades", row.id, was=row.state, state="invoiced")
     if invoice.status.casefold() == "draft":
         ctx.panel.publish_invoice(invoice.id)
     elif invoice.paid:
         ctx.later("apply_upgrade", key=apply_key(row.id), order=row.id)
+    ctx.keep("upgrades", row.id, was=row.state, state="invoiced")
     return {"order": row.id, "invoice": invoice.id}

@@ -15,7 +15,8 @@ from bridge.billing.model import CancellationRequest, End, Invoice, NoPeriod, Se
 from bridge.errors import Skipped
 from bridge.gather import end_of, request_for
 from bridge.hooks import Outcome, action
-from bridge.hooks.context import Cancellation, Context
+from bridge.hooks.context import Context
+from bridge.hooks.records import Cancellation
 
 IMMEDIATE, END_OF_PERIOD = "immediate", "end_of_period"
 #: The hook fires while the request is being made: ask again for so long.
@@ -33,7 +34,8 @@ def schedule_cancellation(ctx: Context) -> Outcome:
 
     Nothing ends on the delivery's word: a request that the panel does not list
     is looked for some minutes longer and then forgotten. A repeated request
-    changes nothing, but an immediate one comes before a later end.
+    changes nothing, but an immediate one comes before a later end, and one that
+    had no day is looked at anew.
     """
     client_id = ctx.facts.owners()[0]
     service = ctx.facts.service
@@ -44,10 +46,9 @@ def schedule_cancellation(ctx: Context) -> Outcome:
     if service.ended:
         raise Skipped(f"service {service.id} is {service.status} already")
     known = ctx.book.live_cancellation(service.id)
-    if known is not None and not _sooner(request, known):
+    if known is not None and known.at and not _sooner(request, known):
         raise Skipped(
-            f"a repetition: service {service.id} ends on "
-            f"{known.ends or 'a day that staff decide'} already"
+            f"a repetition: service {service.id} ends on {known.ends} already"
         )
     key = known.key if known else key_of(service.id, request.id)
     known = known or _rehearsed(ctx, key)
@@ -72,10 +73,10 @@ def schedule_cancellation(ctx: Context) -> Outcome:
     if known:
         ctx.move(terminate_key(key), at)
         ctx.revive(terminate_key(key), at)
-        ctx.withdraw(reminder_keys(ctx, key), "the service ends at once")
+        ctx.withdraw(reminder_keys(ctx, key), f"it ends on {end.day} now")
     ctx.later("terminate_service", key=terminate_key(key), at=at, cancellation=key)
     if not request.immediate:
-        remind(ctx, key, service.id, end)
+        remind(ctx, key, end, anew=known is not None)
     return {
         "service": service.id,
         "kind": IMMEDIATE if request.immediate else END_OF_PERIOD,
@@ -134,15 +135,20 @@ def _not_too_late(
     )
 
 
-def remind(ctx: Context, key: str, service_id: int, end: End) -> None:
-    """Put the reminders before the end in the outbox, at ten in the morning."""
+def remind(ctx: Context, key: str, end: End, *, anew: bool) -> None:
+    """Put the reminders before the end in the outbox, at ten in the morning.
+
+    *anew*: there may have been some before. What is over under a key stays so, and
+    these have their day in theirs.
+    """
+    named = f"{key}/{end.day.isoformat()}" if anew else key
     days = reminder_days(end, ctx.policies.cancellations.remind_days, ctx.today)
     for day in days:
         before = (end.day - day).days
         at = datetime(day.year, day.month, day.day, 10, tzinfo=ctx.zone)
         ctx.later(
             "remind_cancellation",
-            key=f"{key}/remind:{before}",
+            key=f"{named}/remind:{before}",
             at=at.astimezone(UTC),
             cancellation=key,
         )
@@ -202,6 +208,7 @@ def _book(
         "owed": [{"id": one.id, "number": one.number} for one in owed],
         "state": "scheduled" if at else "staff",
         "missing_at": None,
+        "approved_by": None,
         "reason": reason,
         "event_id": ctx.event.id if ctx.event else None,
     }

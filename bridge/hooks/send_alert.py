@@ -13,7 +13,7 @@ from bridge.hooks import Outcome, action
 from bridge.hooks.composing import compose
 from bridge.hooks.context import Context
 from bridge.hooks.quiet import quiet_until
-from bridge.hooks.records import AGAIN
+from bridge.hooks.records import AGAIN, unwanted
 from bridge.hooks.write_by_panel import WAYS, write_instead
 from bridge.whatsapp.phones import explain, normalise
 
@@ -67,14 +67,21 @@ def send_alert(
     try:
         state = ctx.post.send(number, text, key=ctx.key, client_id=client.id)
     except SendError as error:
-        if error.kind is not ErrorClass.NEVER or not fallback or to != "client":
+        if not fallback or to != "client" or not second_way(error, text, urgent):
             raise
-        ctx.keep("contacts", number, unreachable_at=ctx.now)
+        if error.wish is None:
+            ctx.keep("contacts", number, unreachable_at=ctx.now)
         write_instead(ctx, ctx.key, fallback, message, client.id)
         return {"to": f"client {client.id}", "message": message, "state": fallback}
     return {"to": f"client {client.id}", "message": message, "state": state} | (
         {"together_with": len(more)} if more else {}
     )
+
+
+def second_way(error: SendError, text: Any, urgent: bool) -> bool:
+    """Tell whether what does not reach him by WhatsApp may go another way."""
+    wanted = not unwanted(error.wish, text.category, urgent)
+    return error.kind is ErrorClass.NEVER and wanted
 
 
 def _one_each(ctx: Context, owners: list[int], **parameters: Any) -> Outcome:
@@ -89,14 +96,19 @@ def _one_each(ctx: Context, owners: list[int], **parameters: Any) -> Outcome:
 
 
 def _once_for_one_change(ctx: Context, client: Client) -> None:
-    """Raise Skipped if another hookpoint told of the same password change."""
+    """Raise Skipped if another hookpoint told of the same password change.
+
+    Raises Later while its rule's condition was not looked at.
+    """
     if ctx.event is None or ctx.event.hookpoint not in PASSWORDS:
         return
     before = ctx.book.same_change(ctx.event, client.id, client.owner_user_id)
-    if before is not None:
-        raise Skipped(
-            f"the same password change as event {before}: one alert is enough"
-        )
+    if before is None:
+        return
+    told = f"the same password change as event {before[0]}: one alert is enough"
+    if before[1] is not None and not ctx.preview:
+        raise ctx.not_now(f"{told}, if that one's condition holds", before[1])
+    raise Skipped(told)
 
 
 def _number(ctx: Context, client: Client, to: str) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 
 from marshmallow import fields
 
-from bridge.errors import ErrorClass, Instead, Later, Parked, Skipped
+from bridge.errors import ErrorClass, Instead, Later, Parked, Skipped, Wish
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context
-from bridge.hooks.records import AGAIN, STATUS_OF, Sent
+from bridge.hooks.records import AGAIN, STATUS_OF, Sent, unwanted
 from bridge.hooks.write_by_panel import write_instead
 from bridge.whatsapp.phones import other_form
 
@@ -27,7 +27,6 @@ _WAITS = {
     ErrorClass.UNSURE: timedelta(minutes=10),
     ErrorClass.PAIR: timedelta(seconds=16),
     ErrorClass.LATER: timedelta(hours=24),
-    ErrorClass.HALT: timedelta(minutes=5),
 }
 
 
@@ -39,6 +38,10 @@ _WAITS = {
     code=fields.String(load_default=""),
     detail=fields.String(load_default=""),
     instead=fields.String(load_default=""),
+    wish=fields.String(load_default=""),
+    provider=fields.String(load_default=""),
+    to=fields.String(load_default=""),
+    at=fields.String(load_default=""),
 )
 def settle_failure(
     ctx: Context,
@@ -49,12 +52,18 @@ def settle_failure(
     code: str = "",
     detail: str = "",
     instead: str = "",
+    wish: str = "",
+    provider: str = "",
+    to: str = "",
+    at: str = "",
 ) -> Outcome:
     """Do about a failed state what the same class of a failed send would do.
 
     What may go in its place goes, each once; else it is sent anew, at its time and
-    at most twice, where that may help. It is never sent to another number. Raises
-    Parked where a person must mend something, Skipped where nothing can be done.
+    at most twice, where that may help. Where nothing of ours is sent any more, it waits
+    with the others for the provider. It is never sent to another number. Raises
+    Parked where a person must mend something, Skipped where nothing can be done. Run
+    again by hand after that, it is sent anew: the person says that it is mended.
     """
     sent = ctx.book.sent(tag, provider_id)
     if sent is None:
@@ -68,11 +77,20 @@ def settle_failure(
         raise Skipped("an earlier attempt of it failed: the later one counts")
     found = ErrorClass(kind) if kind in set(ErrorClass) else ErrorClass.FIX
     why = f"{found.value} {code}: {detail}".strip()
-    if (anew := _in_its_place(ctx, sent, found, instead, why)) is not None:
+    wants_no = Wish(wish) if wish in set(Wish) and to in ("", sent.to) else None
+    if wants_no is not None and sent.numbered:
+        told = datetime.fromisoformat(at) if at else ctx.now
+        ctx.book.refused(sent.to, wants_no, f"{provider} {code}", min(told, ctx.now))
+    mended = ctx.book.waited_for_staff(ctx.key)
+    anew = None if mended else _in_its_place(ctx, sent, found, instead, why)
+    if anew is not None:
         return _send_anew(ctx, sent, anew, why)
+    if found is ErrorClass.HALT:
+        return _halt(ctx, sent, why)
     if found is ErrorClass.NEVER:
-        ctx.keep("contacts", sent.to, unreachable_at=ctx.now)
-        return _other_way(ctx, sent, why)
+        return _never(ctx, sent, wants_no, why)
+    if mended:
+        return _send_anew(ctx, sent, _Anew(found.value, ctx.now), why)
     if found is ErrorClass.FIX:
         raise Parked(f'the text "{sent.name}" was refused ({why})')
     same = [one for one in _tried(sent) if one in _WAITS]
@@ -111,7 +129,7 @@ def _in_its_place(
         if instead == Instead.APPROVAL:
             says = ", once the template is approved again"
         found = _Anew(f"{instead} {language}", ctx.now, says)
-    elif kind is ErrorClass.AS_TEMPLATE:
+    elif kind is ErrorClass.AS_TEMPLATE and sent.numbered:
         ctx.keep("contacts", sent.to, wrote_at=None)
         found = _Anew(kind.value, ctx.now, ", as a template")
     return None if found is None or found.what in _tried(sent) else found
@@ -139,6 +157,24 @@ def _send_anew(ctx: Context, sent: Sent, anew: _Anew, why: str) -> Outcome:
     )
     then = f"sent anew at {anew.at.isoformat()}{anew.says}"
     return {"message": sent.key, "then": then, "why": why}
+
+
+def _halt(ctx: Context, sent: Sent, why: str) -> Outcome:
+    """Let everything wait, this message too: it keeps its key and is none the later."""
+    ctx.post.halt(why, sent.key, sent.at)
+    ctx.book.wait_again(sent.key, why)
+    then = "waits with the others until the provider takes messages again"
+    return {"message": sent.key, "then": then, "why": why}
+
+
+def _never(ctx: Context, sent: Sent, wish: Wish | None, why: str) -> Outcome:
+    """Let it go another way, unless he does not want it."""
+    category = ctx.post.category(sent.name)
+    if unwanted(wish, category, bool(sent.parameters.get("urgent"))):
+        return {"message": sent.key, "then": "nothing: he does not want it", "why": why}
+    if wish is None and sent.numbered:
+        ctx.keep("contacts", sent.to, unreachable_at=ctx.now)
+    return _other_way(ctx, sent, why)
 
 
 def _other_way(ctx: Context, sent: Sent, why: str) -> Outcome:

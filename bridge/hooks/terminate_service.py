@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 from marshmallow import fields
 
 from bridge.billing.model import CancellationRequest, End, NoPeriod, Service
 from bridge.errors import NoModule, Parked, Reason, RemoteError, Skipped
 from bridge.gather import end_of, request_for
 from bridge.hooks import Outcome, action
-from bridge.hooks.context import Cancellation, Context
-from bridge.hooks.records import Reserved
+from bridge.hooks.context import Context
+from bridge.hooks.records import Cancellation, Reserved
 from bridge.hooks.schedule_cancellation import (
     CERTAIN,
     IMMEDIATE,
@@ -34,14 +31,16 @@ def terminate_service(ctx: Context, *, cancellation: str = "") -> Outcome:
     Reads service and request from the panel first. Gone already is done; gone
     from the list is withdrawn; a later period is a new date; another owner or
     domain is for staff. Raises Later while it is held back and over the
-    hourly cap, Parked over the daily one. As a rule's action it ends the service
+    hourly cap, Parked over the daily ones. As a rule's action it ends the service
     whose cancellation is in the book.
     """
     if not cancellation:
         return _hand_over(ctx)
-    row = _row(ctx, cancellation)
+    row, caps = _row(ctx, cancellation), ctx.policies.cancellations.caps
     ctx.not_held()
-    _not_over_the_caps(ctx, row, ctx.book.room)
+    if row.acted_at is None and not row.approved_by:
+        # Before anything is looked up: what waits does not weigh on the panel.
+        _within(ctx, row, ctx.book.room(row.client_id, caps))
     service = _service(ctx, row)
     if service.ended:
         return _gone(ctx, row, service)
@@ -54,7 +53,7 @@ def terminate_service(ctx: Context, *, cancellation: str = "") -> Outcome:
         ctx.keep("cancellations", row.key, was=row.state, state="rehearsed")
         ctx.panel.terminate(service.id)
     ctx.not_held()
-    _not_over_the_caps(ctx, row, partial(ctx.book.reserve, row.key))
+    _within(ctx, row, ctx.book.reserve(row.key, caps))
     how = _end(ctx, service)
     return _done(ctx, row, how)
 
@@ -184,29 +183,23 @@ def _moved(
         way=end.way,
         next_due=service.next_due,
         state="scheduled",
+        approved_by=None,
     )
-    remind(ctx, f"{row.key}/{end.day.isoformat()}", service.id, end)
+    remind(ctx, row.key, end, anew=True)
     tell(ctx, row, "cancellation_moved", suffix=f":{end.day.isoformat()}")
     raise ctx.not_now(f"its period moved on: it ends on {end.day.isoformat()}", at)
 
 
-def _not_over_the_caps(
-    ctx: Context, row: Cancellation, ask: Callable[[int, int], Reserved]
-) -> None:
-    """Raise Later or Parked over the caps: asked before anything is looked up, so
-    that what waits does not weigh on the panel, and for certain before acting."""
-    if row.acted_at is not None:
+def _within(ctx: Context, row: Cancellation, found: Reserved) -> None:
+    """Raise Later over the cap of the hour, Parked over those of a day."""
+    if found.granted:
         return
-    policy = ctx.policies.cancellations
-    per_day = policy.max_terminations_per_day
-    reserved = ask(policy.max_terminations_per_hour, per_day)
-    if reserved.granted:
-        return
-    if reserved.over:
-        raise Skipped(reserved.reason)
-    if reserved.again_at is not None:
-        raise ctx.not_now(reserved.reason, reserved.again_at)
-    raise _for_staff(ctx, row, reserved.reason, once=f"caps:{ctx.today}")
+    if found.over:
+        raise Skipped(found.reason)
+    if found.again_at is not None:
+        raise ctx.not_now(found.reason, found.again_at)
+    once = found.once("terminations", row.client_id, ctx.today)
+    raise _for_staff(ctx, row, found.reason, once=once)
 
 
 def _end(ctx: Context, service: Service) -> str:
@@ -241,4 +234,6 @@ def _for_staff(
 ) -> Exception:
     ctx.keep("cancellations", row.key, was=row.state, state="staff", reason=reason)
     sentence = f"service {row.service_id} was not ended: {reason}"
+    if once:
+        sentence += " (told once a day: see cancellations list --state staff)"
     return Parked(sentence, once=once)

@@ -69,16 +69,15 @@ def transfer_service(ctx: Context, *, transfer: str = "") -> Outcome:
     if ctx.dry_run:
         ctx.keep("transfers", row.key, was=row.state, state="rehearsed")
         ctx.panel.move_service(move)
-    policy = ctx.policies.transfers
-    begun = ctx.book.begin_transfer(
-        row.key, policy.max_transfers_per_hour, policy.max_transfers_per_day
-    )
+    ctx.not_held()
+    begun = ctx.book.begin_transfer(row.key, ctx.policies.transfers.caps)
     if begun.over:
         raise Skipped(begun.reason)
     if begun.again_at is not None:
         raise ctx.not_now(begun.reason, begun.again_at)
     if not begun.granted:
-        return hand_over(ctx, row, begun.reason, found)
+        once = begun.once("transfers", row.from_client_id, ctx.today)
+        return hand_over(ctx, row, begun.reason, found, once=once)
     fresh = replace(row, state="moving", checks=kept(ctx, found))
     return _move(ctx, fresh, move)
 

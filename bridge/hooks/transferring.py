@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,10 @@ from bridge.hooks.records import Transfer
 from bridge.whatsapp.phones import normalise
 
 SIDES = ("from", "to")
+_OTHERS = (
+    "Others that wait for the same today have no ticket of their own:",
+    "whmcs-bridge transfers list --state staff",
+)
 
 
 def key_of(event_id: str, service_id: int) -> str:
@@ -178,20 +182,26 @@ def refuse(
 
 
 def hand_over(
-    ctx: Context, row: Transfer, reason: str, found: Iterable[Check] | None = None
+    ctx: Context,
+    row: Transfer,
+    reason: str,
+    found: Iterable[Check] | None = None,
+    *,
+    once: str = "",
 ) -> Outcome:
     """Leave the move to staff, with everything that was checked, and tell both.
 
-    Each time it comes to that there is a ticket; the two are told once.
+    Each time it comes to that there is a ticket, one for all with the same *once*;
+    the two are told once.
     """
     answers = kept(ctx, found) if found is not None else row.checks or []
     values: dict[str, Any] = {"state": "staff", "reason": reason, "checks": answers}
     ctx.keep("transfers", row.key, was=row.state, **values)
     ctx.later(
         "open_ticket",
-        key=f"{ctx.key}/ticket",
+        key=f"{once or ctx.key}/ticket",
         subject=f"[bridge] Change of owner of service {row.service_id}",
-        text=_ticket(row, reason, answers),
+        text=_ticket(row, reason, answers, _OTHERS if once else ()),
         department=ctx.policies.transfers.ticket_department,
         raw=True,
         client_id=row.from_client_id,
@@ -201,12 +211,18 @@ def hand_over(
     return {"service": row.service_id, "how": f"for staff: {reason}"}
 
 
-def _ticket(row: Transfer, reason: str, answers: list[dict[str, Any]]) -> str:
+def _ticket(
+    row: Transfer,
+    reason: str,
+    answers: list[dict[str, Any]],
+    others: Sequence[str] = (),
+) -> str:
     lines = [
         f"Both sides agreed by WhatsApp that service {row.service_id} ({row.service})",
         f"passes from client {row.from_client_id} ({row.from_email})",
         f"to client {row.to_client_id} ({row.to_email}).",
         f"It waits for a person: {reason}.",
+        *others,
         "",
         "What was checked:",
         *(

@@ -1,7 +1,8 @@
 """All persistence: SQLAlchemy Core on SQLite or PostgreSQL, the same code for both.
 
 `Store.write` hands a function to the one writer, which groups every write of the
-moment into one commit; `Store.read` lends a connection that sees whole commits.
+moment into one commit; `Store.read` lends a connection that sees whole commits. What
+several processes share is written *apart*: in short transactions of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -26,6 +28,8 @@ PATIENCE = 4.5
 #: How much longer for one that is being written just then.
 _GRACE = 0.3
 _BATCH = 256
+#: Commits of writes that are all patient are so many seconds apart.
+COMPANY = 0.03
 _STOP: Any = object()
 
 
@@ -36,13 +40,17 @@ class OneByOne(Exception):
 class _Write(Generic[T]):
     """One call of *function*, with what else of the moment is for the same one."""
 
-    __slots__ = ("function", "future", "item")
+    __slots__ = ("function", "future", "item", "patient")
 
     def __init__(
-        self, function: Callable[[sa.Connection, list[Any]], list[T]], item: Any
+        self,
+        function: Callable[[sa.Connection, list[Any]], list[T]],
+        item: Any,
+        patient: bool,
     ) -> None:
         self.function = function
         self.item = item
+        self.patient = patient
         self.future: Future[T] = Future()
 
 
@@ -60,34 +68,47 @@ class Store:
         self.sqlite = url.startswith("sqlite")
         self._watch = watch
         self._file = engines.file_of(url)
-        self._writing = engines.writer(url, 1 if self.sqlite else 4)
+        self._writing = engines.writer(url, 1 if self.sqlite else 5)  # one a thread
         self._reading = engines.reader(url, readers)
         self._identity = engines.identity(self._file)
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        # On SQLite the writer is alone anyhow, and there is one for all.
+        self._short = self._queue if self.sqlite else queue.SimpleQueue()
         self._closed = False
         self._threads = [
             threading.Thread(target=self._work, name=f"writer-{n}", daemon=True)
             for n in range(1 if self.sqlite else 4)
         ]
-        for thread in self._threads:
+        self._apart = threading.Thread(target=self._work_apart, daemon=True)
+        for thread in self._all():
             thread.start()
 
-    def submit(self, function: Callable[[sa.Connection], T]) -> Future[T]:
+    def _all(self) -> list[threading.Thread]:
+        return self._threads if self.sqlite else [*self._threads, self._apart]
+
+    def submit(
+        self, function: Callable[[sa.Connection], T], *, apart: bool = False
+    ) -> Future[T]:
         """Queue *function* for the next commit.
 
         The future has its value once that commit is on disk. *function* may run
         twice (a batch that fails is run again one by one) and must only touch
-        its connection.
+        its connection. *apart*: in a transaction of its own, so that other processes
+        wait no longer for a row that it locks than *function* itself takes.
         """
-        return self._submit(lambda db, _: [function(db)], None)
+        return self._submit(lambda db, _: [function(db)], None, apart)
 
     def _submit(
-        self, function: Callable[[sa.Connection, list[Any]], list[T]], item: Any
+        self,
+        function: Callable[[sa.Connection, list[Any]], list[T]],
+        item: Any,
+        apart: bool = False,
+        patient: bool = False,
     ) -> Future[T]:
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        write = _Write(function, item)
-        self._queue.put(write)
+        write = _Write(function, item, patient)
+        (self._short if apart else self._queue).put(write)
         return write.future
 
     def write(
@@ -98,20 +119,33 @@ class Store:
         Raises StoreUnavailable when it cannot be kept within *patience* seconds;
         in the rare case that it was being written just then, it may be kept still.
         """
-        return _result(self.submit(function), patience)
+        return value_of(self.submit(function), patience)
 
     def write_each(
         self,
         function: Callable[[sa.Connection, list[Any]], list[T]],
         item: Any,
         patience: float = PATIENCE,
+        *,
+        apart: bool = False,
     ) -> T:
         """As `write`, for what comes often: *function* gets all items of the moment.
 
         It returns one value for each, in their order, and may raise OneByOne to be
-        called again for each alone. Raises StoreUnavailable.
+        called again for each alone. *apart* as in `submit`: nothing but these are in
+        its transaction. Raises StoreUnavailable.
         """
-        return _result(self._submit(function, item), patience)
+        return value_of(self._submit(function, item, apart), patience)
+
+    def submit_each(
+        self, function: Callable[[sa.Connection, list[Any]], list[T]], item: Any
+    ) -> Future[T]:
+        """As `write_each`, for what nobody waits for: it goes with the next commit.
+
+        Without one it waits a few hundredths of a second after the last: a commit costs
+        more than what is in it.
+        """
+        return self._submit(function, item, patient=True)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -137,33 +171,26 @@ class Store:
         self._closed = True
         for _ in self._threads:
             self._queue.put(_STOP)
-        for thread in self._threads:
+        self._short.put(_STOP)
+        for thread in self._all():
             thread.join(30)
         self._writing.dispose()
         self._reading.dispose()
 
     def _work(self) -> None:
-        while True:
-            batch, stop = self._gather()
+        stop, last = False, 0.0
+        while not stop:
+            batch, stop = _gather(self._queue, last + COMPANY)
             if batch:
                 self._commit(batch)
-            if stop:
-                return
+                last = monotonic()
 
-    def _gather(self) -> tuple[list[_Write[Any]], bool]:
-        """Wait for a write, then take along everything that waits already."""
-        batch: list[_Write[Any]] = []
-        first = self._queue.get()
-        while first is not _STOP:
-            if first.future.set_running_or_notify_cancel():
-                batch.append(first)
-            if len(batch) >= _BATCH:
-                return batch, False
-            try:
-                first = self._queue.get_nowait()
-            except queue.Empty:
-                return batch, False
-        return batch, True
+    def _work_apart(self) -> None:
+        stop = False
+        while not stop:
+            batch, stop = _gather(self._short, 0.0)
+            for function in dict.fromkeys(write.function for write in batch):
+                self._commit([one for one in batch if one.function == function])
 
     def _commit(self, batch: list[_Write[Any]]) -> None:
         try:
@@ -202,7 +229,32 @@ class Store:
             )
 
 
-def _result(future: Future[T], patience: float) -> T:
+def _gather(
+    waiting: queue.SimpleQueue[Any], until: float
+) -> tuple[list[_Write[Any]], bool]:
+    """Wait for a write, then take along everything that waits already.
+
+    While all are patient, more are waited for, *until* then.
+    """
+    batch: list[_Write[Any]] = []
+    patient = True
+    first = waiting.get()
+    while first is not _STOP:
+        if first.future.set_running_or_notify_cancel():
+            patient = patient and first.patient
+            batch.append(first)
+        if len(batch) >= _BATCH:
+            return batch, False
+        left = until - monotonic() if patient and batch else 0.0
+        try:
+            first = waiting.get(timeout=left) if left > 0 else waiting.get_nowait()
+        except queue.Empty:
+            return batch, False
+    return batch, True
+
+
+def value_of(future: Future[T], patience: float = PATIENCE) -> T:
+    """Return what was submitted came to; raises StoreUnavailable, as `write` does."""
     try:
         return future.result(patience)
     except FutureTimeout as error:

@@ -217,7 +217,8 @@ def last_price(db: sa.Connection, service_id: int, since: datetime) -> Any:
 
 def restore(db: sa.Connection, row: Any, now: datetime) -> None:
     """Give a cancellation that was not carried out by hand its own day again."""
-    values = {name: getattr(row, name) for name in ("at", "ends", "kind", "because")}
+    names = ("at", "ends", "kind", "because", "approved_by")
+    values = {name: getattr(row, name) for name in names}
     change = sa.update(cancellations).where(
         cancellations.c.key == row.key,
         cancellations.c.acted_at.is_(None),
@@ -271,11 +272,26 @@ def marked(db: sa.Connection, name: str) -> tuple[datetime, dict[str, Any]] | No
     return None if row is None else (row.at, row.detail)
 
 
+def locked(
+    db: sa.Connection, name: str, new: datetime
+) -> tuple[datetime, dict[str, Any]]:
+    """Return what `marked` does, and keep others from this mark until the commit.
+
+    Where there is none it is made, with the time *new*.
+    """
+    statement = insert(db.dialect.name, marks).values(name=name, at=new, detail={})
+    statement = statement.on_conflict_do_update(
+        index_elements=["name"], set_={"name": name}
+    )
+    row = db.execute(statement.returning(marks.c.at, marks.c.detail)).one()
+    return row.at, row.detail
+
+
 def count_in_hour(db: sa.Connection, name: str, now: datetime) -> int:
     """Count one more under *name*; return which it is of this hour, from 1."""
     hour = now.replace(minute=0, second=0, microsecond=0)
-    before = marked(db, name)
-    count = before[1]["count"] + 1 if before and before[0] == hour else 1
+    at, before = locked(db, name, hour)  # others count after our commit
+    count = before.get("count", 0) + 1 if at == hour else 1
     mark(db, name, hour, count=count)
     return count
 

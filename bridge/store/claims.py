@@ -13,7 +13,9 @@ from bridge.store.outbox import OF_A_JOB, Job, new_value
 from bridge.store.tables import jobs
 
 #: Twice in a row nobody finished them: one of them may end the process.
-_suspect = sa.and_(jobs.c.state == "running", jobs.c.deaths > 0)
+_suspect = sa.and_(
+    among(jobs.c.state, "running"), jobs.c.deaths > sa.literal_column("0")
+)
 
 
 def _due(acts: bool, *more: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -40,6 +42,29 @@ _SUSPECT = {
     acts: _due(acts, jobs.c.urgent.in_((True, False)), _suspect)
     for acts in (True, False)
 }
+#: Whether it acts, and whether it is urgent; None for one that may end the process.
+Kind = tuple[bool, bool | None]
+_EACH = [
+    (acts, urgent, suspect)
+    for acts in (True, False)
+    for urgent in (True, False)
+    for suspect in (True, False)
+]
+KINDS: frozenset[Kind] = frozenset(
+    (acts, None if suspect else urgent) for acts, urgent, suspect in _EACH
+)
+# One statement tells which of those are worth asking: at most moments, one is.
+_WHICH: Any = sa.union_all(
+    *(
+        sa.select(sa.literal_column(str(place))).where(
+            _due(acts, jobs.c.urgent == urgent, _suspect if suspect else ~_suspect)
+            .order_by(None)
+            .limit(None)
+            .exists()
+        )
+        for place, (acts, urgent, suspect) in enumerate(_EACH)
+    )
+)
 _TAKE = (
     sa.update(jobs)
     .where(jobs.c.key.in_(sa.bindparam("keys", expanding=True)))
@@ -54,17 +79,33 @@ _TAKE = (
 )
 
 
+def kinds_due(db: sa.Connection, now: datetime) -> frozenset[Kind]:
+    """Return of which kinds there are due jobs."""
+    found = (_EACH[place] for place in db.execute(_WHICH, {"now": now}).scalars())
+    return frozenset(
+        (acts, None if suspect else urgent) for acts, urgent, suspect in found
+    )
+
+
 def claim(
-    db: sa.Connection, now: datetime, lease: timedelta, *, acts: bool, limit: int
+    db: sa.Connection,
+    now: datetime,
+    lease: timedelta,
+    *,
+    acts: bool,
+    limit: int,
+    kinds: frozenset[Kind] = KINDS,
 ) -> list[Job]:
     """Take the oldest due jobs for *lease*, urgent ones first.
 
     Nobody else gets them meanwhile. A job whose lease ran out is taken again, but
-    not a second time: see `claim_suspect`.
+    not a second time: see `claim_suspect`. Of *kinds* that `kinds_due` did not find
+    none is looked for.
     """
-    taken = _claim(db, now, lease, acts, True, limit)
-    if len(taken) < limit:
-        taken += _claim(db, now, lease, acts, False, limit - len(taken))
+    taken: list[Job] = []
+    for urgent in (True, False):
+        if len(taken) < limit and (acts, urgent) in kinds:
+            taken += _claim(db, now, lease, acts, urgent, limit - len(taken))
     return taken
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 
@@ -80,7 +81,7 @@ class Document(sa.types.TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Any) -> Any:
         """Read it back."""
-        return None if value is None else json.loads(value)
+        return None if value is None else _decode(value)
 
 
 def _plain(value: Any) -> str:
@@ -91,9 +92,30 @@ def _plain(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} cannot be stored")
 
 
-_encode = json.JSONEncoder(
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+_slowly = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), default=_plain
 ).encode
+
+
+def _encode(value: Any) -> str:
+    """Write what orjson can (a fifth of all work was JSON), else as Python does.
+
+    orjson knows whole numbers of 64 bits and keys that are text, and would read a
+    longer number as a float: a blank before the text says who has to read it.
+    """
+    try:
+        return orjson.dumps(value, default=_plain, option=_OPTIONS).decode()
+    except orjson.JSONEncodeError:
+        return f" {_slowly(value)}"
+
+
+def _decode(text: str) -> Any:
+    return json.loads(text) if text.startswith(" ") else orjson.loads(text)
+
+
+#: All tables, of every module that has some.
+metadata = sa.MetaData()
 
 #: Counts up by itself on both stores.
 BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")

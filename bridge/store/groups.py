@@ -55,6 +55,13 @@ def leave(db: sa.Connection, key: str, reason: str, now: datetime) -> None:
     db.execute(change.values(values | {"together": None}))
 
 
+def go_alone(db: sa.Connection, key: str, now: datetime) -> None:
+    """Let one that goes with others go alone, now: it is another client's."""
+    alone = {"state": "waiting", "run_at": now, "together": None, "group_key": ""}
+    change = sa.update(jobs).where(jobs.c.key == key, jobs.c.state == "joined")
+    db.execute(change.values(alone | {"reason": None}))
+
+
 def settle(db: sa.Connection, leader: str, result: Finish, now: datetime) -> list[Job]:
     """Finish the joined ones as their message was; return them."""
     found = [one for one in others(db, leader) if one.key != leader]

@@ -32,6 +32,18 @@ class Accepted:
     reason: str | None = None
     map_version: str | None = None
 
+    def event(self, received_at: datetime) -> Event:
+        """Return it as the event that it is, before it has its place in the store."""
+        return Event(
+            self.id,
+            self.panel,
+            self.body.hookpoint,
+            self.body.data,
+            self.body.context,
+            self.occurred_at,
+            received_at,
+        )
+
 
 def put(db: sa.Connection, delivery: Accepted, now: datetime) -> str:
     """Keep a delivery; return accepted, duplicate or conflict (another body)."""
@@ -136,6 +148,11 @@ def get(db: sa.Connection, id: str) -> Event | None:
     """Return an event by its delivery id."""
     row = db.execute(sa.select(events).where(events.c.id == id)).first()
     return None if row is None else event_of(row)
+
+
+def state_of(db: sa.Connection, id: str) -> str | None:
+    """Return the state of an event, None if there is none of that id."""
+    return db.execute(sa.select(events.c.state).where(events.c.id == id)).scalar()
 
 
 def many(db: sa.Connection, ids: Sequence[str]) -> dict[str, Event]:

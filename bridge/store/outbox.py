@@ -36,7 +36,10 @@ class NewJob:
 
 @dataclass(frozen=True)
 class Job:
-    """A claimed job; *epoch* proves to the store that the claim is still ours."""
+    """A claimed job; *epoch* proves to the store that the claim is still ours.
+
+    The claim ends at *run_at*.
+    """
 
     key: str
     event_id: str | None
@@ -56,6 +59,7 @@ class Job:
     deaths: int = 0
     unsure: int = 0
     together: str | None = None
+    run_at: datetime | None = None
 
     @property
     def maybe_sent(self) -> int:
@@ -109,6 +113,12 @@ _FINISH = (
     )
 )
 _TRY = sa.insert(attempts)
+#: What was none of a job's tries is shown once, however often it came to the same.
+_SAME_TRY = sa.delete(attempts).where(
+    attempts.c.job_key == sa.bindparam("my_key"),
+    attempts.c.number == sa.bindparam("my_number"),
+    attempts.c.state == "retry",
+)
 
 
 def put(db: sa.Connection, new: Sequence[NewJob], now: datetime) -> None:
@@ -174,6 +184,13 @@ def finish_each(
     rows = [_finished(*one) for one in finished]
     if db.execute(_FINISH, rows).rowcount != len(rows):
         return False
+    again = [
+        {"my_key": job.key, "my_number": job.attempts}
+        for job, result, _ in finished
+        if result.forget_attempt and result.state == "retry"
+    ]
+    if again:
+        db.execute(_SAME_TRY, again)
     tries = [
         _attempt(job, result, now)
         for job, result, now in finished
@@ -237,17 +254,49 @@ def move(db: sa.Connection, key: str, at: datetime) -> None:
 
 
 def revive(db: sa.Connection, key: str, at: datetime) -> None:
-    """Let a withdrawn job wait again, until *at*."""
-    change = sa.update(jobs).where(jobs.c.key == key, jobs.c.state == "withdrawn")
+    """Let a job that is over wait again, until *at*."""
+    change = sa.update(jobs).where(jobs.c.key == key, jobs.c.state.in_(FINAL))
     values = {"state": "waiting", "reason": None, "attempts": 0, "finished_at": None}
     db.execute(change.values(values | {"run_at": at, "due_at": at}))
 
 
-def withdraw(db: sa.Connection, keys: Sequence[str], reason: str, now: datetime) -> int:
-    """Withdraw waiting jobs by key; return how many were."""
+def wait_again(db: sa.Connection, key: str, reason: str, now: datetime) -> None:
+    """Let a job that is done wait once more, behind the others.
+
+    Its message was taken and not sent after all: that was none of its tries.
+    """
+    gone = sa.and_(attempts.c.job_key == key, attempts.c.state == "done")
+    values: dict[str, Any] = {"state": "waiting", "reason": reason, "outcome": None}
+    values |= {"run_at": now, "due_at": now, "finished_at": None}
+    less = sa.case((jobs.c.attempts > 0, jobs.c.attempts - 1), else_=0)
+    change = sa.update(jobs).where(jobs.c.key == key, jobs.c.state == "done")
+    if db.execute(change.values(values | {"attempts": less})).rowcount:
+        db.execute(sa.delete(attempts).where(gone))
+
+
+def was_done(db: sa.Connection, key: str, now: datetime) -> None:
+    """End a job that waits to send what had arrived after all.
+
+    One that carries others, which are not over, finds that out when it runs.
+    """
+    others = jobs.alias()
+    carries = sa.exists().where(others.c.together == key, others.c.state == "joined")
+    change = sa.update(jobs).where(jobs.c.key == key, jobs.c.state == "waiting")
+    values = {"state": "done", "reason": None, "finished_at": now}
+    db.execute(change.where(~carries).values(values))
+
+
+def withdraw(
+    db: sa.Connection,
+    keys: Sequence[str],
+    reason: str,
+    now: datetime,
+    states: Sequence[str] = ("waiting",),
+) -> int:
+    """Withdraw jobs by key that wait, or are in other *states*; return how many."""
     if not keys:
         return 0
-    change = sa.update(jobs).where(jobs.c.key.in_(keys), jobs.c.state == "waiting")
+    change = sa.update(jobs).where(jobs.c.key.in_(keys), jobs.c.state.in_(states))
     values = {"state": "withdrawn", "reason": reason, "finished_at": now}
     return int(db.execute(change.values(values)).rowcount)
 

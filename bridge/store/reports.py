@@ -246,12 +246,15 @@ def without_job(db: sa.Connection, due_by: datetime | None = None) -> list[Any]:
     return list(db.execute(query.limit(1000)))
 
 
+_NEWEST = sa.union_all(
+    sa.select(sa.func.max(events.c.received_at)),
+    sa.select(sa.func.max(cancellations.c.acted_at)),
+)
+
+
 def newest(db: sa.Connection) -> datetime | None:
     """Return the newest instant at which anything came in or was begun."""
-    found = [
-        db.execute(sa.select(sa.func.max(column))).scalar()
-        for column in (events.c.received_at, cancellations.c.acted_at)
-    ]
+    found = db.execute(_NEWEST).scalars()
     return max((at for at in found if at is not None), default=None)
 
 

@@ -58,7 +58,10 @@ def current(url: str, *, whole: bool = True) -> str | None:
     except sa.exc.OperationalError as error:
         raise StoreUnavailable(_words(error)) from error
     except sa.exc.DatabaseError as error:
-        raise _damaged(_words(error)) from error
+        if url.startswith("sqlite"):
+            raise _damaged(_words(error)) from error
+        what = "look at BRIDGE_DATABASE_URL, and at what its user may do"
+        raise StoreUnusable(f"{_words(error)}: {what}") from error
     finally:
         engine.dispose()
 

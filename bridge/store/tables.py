@@ -4,9 +4,42 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from bridge.store.columns import BIG, Amount, Day, Document, Instant
+from bridge.store.columns import BIG, Amount, Day, Document, Instant, metadata
+from bridge.store.tables_talk import (
+    answers,
+    by_template,
+    contacts,
+    messages,
+    pairs,
+    phones,
+    receipts,
+    recipients,
+    templates,
+)
 
-metadata = sa.MetaData()
+__all__ = [
+    "answers",
+    "attempts",
+    "audit",
+    "by_template",
+    "cancellations",
+    "contacts",
+    "domains",
+    "events",
+    "jobs",
+    "logins",
+    "marks",
+    "messages",
+    "metadata",
+    "operators",
+    "pairs",
+    "phones",
+    "receipts",
+    "recipients",
+    "templates",
+    "transfers",
+    "upgrades",
+]
 
 #: One accepted delivery. *state*: new (not matched yet), matched, no rule.
 events = sa.Table(
@@ -106,121 +139,9 @@ attempts = sa.Table(
     sqlite_autoincrement=True,
 )
 
-#: One message to one person, and what the provider confirmed of it. *other_form*: it
-#: went to the number in its other form. *reached* is the number that the provider says
-#: it went to, where that is another one than it was written to.
-messages = sa.Table(
-    "messages",
-    metadata,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("job_key", sa.Text, nullable=False, index=True),
-    sa.Column("event_id", sa.Text, index=True),
-    sa.Column("client_id", sa.BigInteger),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("language", sa.Text, nullable=False),
-    sa.Column("to", sa.Text, nullable=False),
-    sa.Column("text", sa.Text, nullable=False),
-    sa.Column("provider", sa.Text, nullable=False),
-    sa.Column("provider_id", sa.Text, index=True),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("states", Document, nullable=False),
-    sa.Column("created_at", Instant, nullable=False),
-    sa.Column("form", sa.Text),
-    sa.Column("other_form", sa.Boolean),
-    sa.Column("reached", sa.Text),
-    sa.Column("error", sa.Text),
-)
-
-by_template = sa.and_(
-    messages.c.form.is_not(None), messages.c.form != sa.literal_column("'free'")
-)
-sa.Index(
-    "messages_by_template",
-    messages.c.created_at,
-    sqlite_where=by_template,
-    postgresql_where=by_template,
-)
-_astray = messages.c.reached.is_not(None)
-sa.Index(
-    "messages_astray", messages.c.key, sqlite_where=_astray, postgresql_where=_astray
-)
-
-#: What a provider's webhooks said of messages, each state once; one that comes
-#: before our own answer is kept here until the message is known. *to* is the number
-#: that the provider says it is about, empty where it does not tell.
-receipts = sa.Table(
-    "receipts",
-    metadata,
-    sa.Column("seq", BIG, primary_key=True, autoincrement=True),
-    sa.Column("provider", sa.Text, nullable=False),
-    sa.Column("provider_id", sa.Text, nullable=False),
-    sa.Column("tag", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("at", Instant, nullable=False),
-    sa.Column("received_at", Instant, nullable=False, index=True),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("code", sa.Text, nullable=False),
-    sa.Column("detail", sa.Text, nullable=False),
-    sa.Column("to", sa.Text),
-    sa.UniqueConstraint("provider", "provider_id", "state"),
-    sqlite_autoincrement=True,
-)
-sa.Index("receipts_tag", receipts.c.tag)
-
-#: A person by telephone (E.164): when he last wrote, and what he asked not to get.
-#: *opted_event* is the message that changed that last; one that repeats it does not.
-contacts = sa.Table(
-    "contacts",
-    metadata,
-    sa.Column("number", sa.Text, primary_key=True),
-    sa.Column("wrote_at", Instant),
-    sa.Column("opted_out_at", Instant),
-    sa.Column("opted_out_by", sa.Text),
-    sa.Column("opted_at", Instant),
-    sa.Column("opted_event", sa.Text),
-    sa.Column("no_marketing_at", Instant),
-    sa.Column("answered_on", Day),
-    sa.Column("unreachable_at", Instant),
-)
-
-#: What people were answered: so many of each kind a day, by which job.
-answers = sa.Table(
-    "answers",
-    metadata,
-    sa.Column("number", sa.Text, primary_key=True),
-    sa.Column("kind", sa.Text, primary_key=True),
-    sa.Column("day", Day, primary_key=True),
-    sa.Column("place", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("job_key", sa.Text, nullable=False),
-)
-
-#: Which telephone a client has in the panel; checked there before it is used.
-phones = sa.Table(
-    "phones",
-    metadata,
-    sa.Column("client_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("number", sa.Text, nullable=False, index=True),
-    sa.Column("seen_at", Instant, nullable=False),
-)
-
-#: The message templates that a provider knows, by name and language.
-templates = sa.Table(
-    "templates",
-    metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("language", sa.Text, primary_key=True),
-    sa.Column("provider_id", sa.Text, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("category", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("body", sa.Text, nullable=False),
-    sa.Column("label", sa.Text, nullable=False),
-    sa.Column("url", sa.Text, nullable=False),
-    sa.Column("changed_at", Instant, nullable=False),
-)
-
 #: What ends when, and why that day. *state*: scheduled, acting, done, withdrawn,
-#: staff, rehearsed. At most one open row per service.
+#: staff, rehearsed. At most one open row per service. *approved_by* is who has it
+#: carried out by hand.
 cancellations = sa.Table(
     "cancellations",
     metadata,
@@ -243,6 +164,7 @@ cancellations = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("event_id", sa.Text),
     sa.Column("acted_at", Instant),
+    sa.Column("approved_by", sa.Text),
     sa.Column("missing_at", Instant),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
@@ -383,8 +305,9 @@ logins = sa.Table(
     sa.Column("ends_at", Instant, nullable=False),
 )
 
-#: Named marks: heartbeats, the leader's lease, the lock row of the caps, halts,
-#: the secret that signs the console's cookies.
+#: Named marks: heartbeats, the leader's lease, the lock row of the caps, halts, until
+#: when a number's time is taken, the count of the day's recipients, the secret that
+#: signs the console's cookies.
 marks = sa.Table(
     "marks",
     metadata,

@@ -10,10 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bridge.store import astray, outbox
+from bridge.store import arrived, astray, outbox
 from bridge.store.dialect import insert
 from bridge.store.outbox import NewJob
-from bridge.store.progress import RANK, advance
+from bridge.store.progress import RANK, advance, failed_key, halted, id_of, named
 from bridge.store.tables import (
     by_template,
     contacts,
@@ -29,7 +29,7 @@ WINDOW = timedelta(hours=23, minutes=50)
 
 @dataclass(frozen=True)
 class Told:
-    """One state of one message; *instead* (what may go once) is not kept."""
+    """One state of one message; *instead* and *wish* are passed on, and not kept."""
 
     provider: str
     provider_id: str
@@ -41,6 +41,7 @@ class Told:
     detail: str = ""
     to: str = ""
     instead: str = ""
+    wish: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,14 @@ def tell_each(db: sa.Connection, told: Sequence[tuple[Told, datetime]]) -> list[
     }
     fresh: list[bool] = []
     for one, _ in told:
-        key = (one.provider, one.provider_id, one.state)
+        key = (one.provider, named(one.provider_id, one.tag), one.state)
         fresh.append(key in kept)
         kept.discard(key)
     known = [pair for pair, is_new in zip(told, fresh, strict=True) if is_new]
-    advance(db, [one for one, _ in known])
     outbox_now = max((now for _, now in told), default=None)
+    if outbox_now is not None:
+        arrived.after_all(db, [one for one, _ in known], outbox_now)
+    advance(db, [one for one, _ in known])
     new = [_failure(db, one, now) for one, now in known if one.state == "failed"]
     if outbox_now is not None:
         new += astray.told(db, [one for one, _ in known], outbox_now)
@@ -87,9 +90,13 @@ def tell_each(db: sa.Connection, told: Sequence[tuple[Told, datetime]]) -> list[
     return fresh
 
 
+_PASSING = ("instead", "wish")
+
+
 def _receipt(one: Told, now: datetime) -> dict[str, Any]:
-    kept = {name: value for name, value in vars(one).items() if name != "instead"}
-    return kept | {"received_at": now}
+    kept = {name: value for name, value in vars(one).items() if name not in _PASSING}
+    id = named(one.provider_id, one.tag)
+    return kept | {"provider_id": id, "received_at": now}
 
 
 @cache
@@ -102,7 +109,7 @@ def _receipt_insert(dialect: str) -> Any:
 def _failure(db: sa.Connection, one: Told, now: datetime) -> NewJob:
     sent = message(db, key=one.tag, provider_id=one.provider_id)
     return NewJob(
-        key=f"{one.provider}:{one.provider_id}/failed",
+        key=failed_key(one.provider, one.provider_id, one.tag),
         event_id=sent.event_id if sent is not None else None,
         action="settle_failure",
         rule="whatsapp",
@@ -114,6 +121,10 @@ def _failure(db: sa.Connection, one: Told, now: datetime) -> NewJob:
             "code": one.code,
             "detail": one.detail,
             "instead": one.instead,
+            "wish": one.wish,
+            "provider": one.provider,
+            "to": one.to,
+            "at": one.at.isoformat(),
         },
         urgent=True,
     )
@@ -134,7 +145,7 @@ def catch_up(db: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     early = db.execute(_EARLY, {"ids": ids, "keys": keys})
     found = [
         Told(
-            *(r.provider, r.provider_id, r.tag, r.state, r.at),
+            *(r.provider, id_of(r.provider_id), r.tag, r.state, r.at),
             *(r.kind, r.code, r.detail, r.to or ""),
         )
         for r in early
@@ -145,11 +156,27 @@ def catch_up(db: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
         outbox.put(db, astray.told(db, found, now), now)
 
 
+# Built once: each of these is asked before every message.
+_PROOF = sa.select(receipts).where(receipts.c.tag == sa.bindparam("its_tag"))
+_NAMED = sa.select(templates).where(templates.c.name == sa.bindparam("its_name"))
+_CONTACTS = sa.select(contacts).where(
+    contacts.c.number.in_(sa.bindparam("names", expanding=True))
+)
+
+
 def proof(db: sa.Connection, tag: str) -> Any:
-    """Return the newest state that came back with our *tag*, None if none did."""
-    query = sa.select(receipts).where(receipts.c.tag == tag)
-    rows = list(db.execute(query))
-    return max(rows, key=lambda row: RANK.get(row.state, 0), default=None)
+    """Return the state that says most of what came back with our *tag*, None if none.
+
+    An attempt that failed as anything would, since nothing of ours was sent, is none:
+    the same message waits to be sent.
+    """
+    said: dict[str, Any] = {}
+    for row in db.execute(_PROOF, {"its_tag": tag}):
+        before = said.get(row.provider_id)
+        if before is None or RANK.get(row.state, 0) > RANK.get(before.state, 0):
+            said[row.provider_id] = row
+    left = [row for row in said.values() if not halted(row)]
+    return max(left, key=lambda row: RANK.get(row.state, 0), default=None)
 
 
 def message(db: sa.Connection, *, key: str = "", provider_id: str = "") -> Any:
@@ -178,7 +205,7 @@ def reached(db: sa.Connection, provider: str, since: datetime) -> dict[str, date
 def contact(db: sa.Connection, number: str, client_id: int | None = None) -> Contact:
     """Return what is known of a number, and of the client it belongs to."""
     names = [number] if client_id is None else [number, name_of_client(client_id)]
-    rows = list(db.execute(sa.select(contacts).where(contacts.c.number.in_(names))))
+    rows = list(db.execute(_CONTACTS, {"names": names}))
     wrote = [row.wrote_at for row in rows if row.number == number and row.wrote_at]
     out = [row for row in rows if row.opted_out_at is not None]
     events = [row.opted_event for row in rows if row.number == number]
@@ -189,6 +216,13 @@ def contact(db: sa.Connection, number: str, client_id: int | None = None) -> Con
         opted_at=max((row.opted_at for row in rows if row.opted_at), default=None),
         opted_event=(events[0] if events else "") or "",
     )
+
+
+def wrote_since(db: sa.Connection, since: datetime) -> dict[str, datetime]:
+    """Return who wrote since then, each with the time of his last message."""
+    query = sa.select(contacts.c.number, contacts.c.wrote_at)
+    found = db.execute(query.where(contacts.c.wrote_at > since))
+    return {row.number: row.wrote_at for row in found}
 
 
 def note_contact(db: sa.Connection, number: str, **values: Any) -> None:
@@ -208,12 +242,6 @@ def wrote(db: sa.Connection, number: str, at: datetime) -> None:
     )
 
 
-def resume(db: sa.Connection, number: str, at: datetime) -> None:
-    """Note that he takes marketing again, unless he refused it later than *at*."""
-    mine = sa.and_(contacts.c.number == number, contacts.c.no_marketing_at <= at)
-    db.execute(sa.update(contacts).where(mine).values(no_marketing_at=None))
-
-
 def close_window(db: sa.Connection, number: str) -> None:
     """Note that the provider says the window is closed."""
     change = sa.update(contacts).where(contacts.c.number == number)
@@ -227,24 +255,25 @@ def word(
     stops: bool,
     at: datetime,
     event: str = "",
-) -> None:
-    """Note a word that stops or begins alerts; an older one changes nothing."""
+) -> bool:
+    """Note a word that stops or begins alerts; an older one changes nothing: false."""
     values: dict[str, Any] = {"opted_out_at": at if stops else None}
     values |= {"opted_out_by": said, "opted_at": at}
     first = {"number": number, "opted_event": event if stops else None}
     out = contacts.c.opted_out_at
-    turns = out.is_(None) if stops else out.is_not(None)
+    # What the provider told was no word of his own: his is one more.
+    told = contacts.c.opted_out_by.startswith(arrived.BY_PROVIDER)
+    turns = sa.or_(out.is_(None), told) if stops else out.is_not(None)
     by = {"opted_event": sa.case((turns, event), else_=contacts.c.opted_event)}
     statement = insert(db.dialect.name, contacts).values(values | first)
     later = sa.or_(contacts.c.opted_at.is_(None), contacts.c.opted_at <= at)
-    db.execute(
-        statement.on_conflict_do_update(
-            index_elements=["number"], set_=values | by, where=later
-        )
+    noted = statement.on_conflict_do_update(
+        index_elements=["number"], set_=values | by, where=later
     )
+    return db.execute(noted.returning(contacts.c.number)).first() is not None
 
 
-def name_of_client(client_id: int) -> str:
+def name_of_client(client_id: int | str) -> str:
     """Return under which name a client himself stands among the contacts."""
     return f"client:{client_id}"
 
@@ -291,7 +320,7 @@ def known_templates(db: sa.Connection) -> list[Any]:
 
 def templates_named(db: sa.Connection, name: str) -> list[Any]:
     """Return a template in every language that the provider knows."""
-    return list(db.execute(sa.select(templates).where(templates.c.name == name)))
+    return list(db.execute(_NAMED, {"its_name": name}))
 
 
 def forget_templates(db: sa.Connection, kept: set[tuple[str, str]]) -> None:
@@ -317,12 +346,3 @@ def note_template(
     db.execute(
         statement.on_conflict_do_update(index_elements=["name", "language"], set_=kept)
     )
-
-
-def prune(db: sa.Connection, before: datetime, limit: int) -> int:
-    """Drop states that are older than *before*; return how many went."""
-    old = sa.select(receipts.c.seq).where(receipts.c.received_at < before).limit(limit)
-    found = db.execute(old).scalars().all()
-    if found:
-        db.execute(sa.delete(receipts).where(receipts.c.seq.in_(found)))
-    return len(found)

@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bridge.store import talk
+from bridge.store.arrived import MOST_ANEW
+from bridge.store.progress import RANK, failed_keys, halted, named
 from bridge.store.tables import jobs, messages, receipts
-
-#: A message is sent anew so often, at most.
-_ANEW = 9
 
 
 def messages_for(db: sa.Connection, event_ids: Sequence[str]) -> dict[str, list[Any]]:
@@ -33,7 +33,7 @@ def _shared(db: sa.Connection, event_ids: Sequence[str]) -> dict[str, set[str]]:
     )
     found: dict[str, set[str]] = {}
     for id, leader in db.execute(query):
-        anew = (f"{leader}/again:{number}" for number in range(1, _ANEW + 1))
+        anew = (f"{leader}/again:{number}" for number in range(1, MOST_ANEW + 1))
         for key in (leader, *anew):
             found.setdefault(key, set()).add(id)
     return found
@@ -57,13 +57,34 @@ def states_of(db: sa.Connection, sent: Sequence[Any]) -> dict[str, list[Any]]:
 
 def settled(db: sa.Connection, sent: Sequence[Any]) -> dict[str, Any]:
     """Return the job that looked after each failed message, by the message's key."""
-    keys = {
-        f"{row.provider}:{row.provider_id}/failed": row.key
-        for row in sent
-        if row.provider_id
-    }
+    keys = {key: row.key for row in sent for key in failed_keys(row)}
     query = sa.select(jobs).where(jobs.c.key.in_(list(keys)))
     return {keys[row.key]: row for row in db.execute(query)}
+
+
+def passed_on(db: sa.Connection, key: str) -> bool | None:
+    """Tell whether a message left the provider, by its own states; None: not told yet.
+
+    It did too where it failed for a reason of its own. False where none is known.
+    """
+    row = talk.message(db, key=key)
+    if row is None:
+        return False
+    id = named(row.provider_id or "", row.key)
+    query = sa.select(receipts.c.state, receipts.c.kind).where(
+        receipts.c.provider == row.provider, receipts.c.provider_id == id
+    )
+    said = list(db.execute(query))
+    if any(halted(one) for one in said):
+        return False
+    return True if any(RANK[one.state] >= RANK["sent"] for one in said) else None
+
+
+def alerts_of(db: sa.Connection, event_id: str) -> list[Any]:
+    """Return the alerts that an event asked for, as far as `onechange` wants them."""
+    columns = (jobs.c.state, jobs.c.condition, jobs.c.run_at, jobs.c.unsure)
+    its = sa.and_(jobs.c.event_id == event_id, jobs.c.action == "send_alert")
+    return list(db.execute(sa.select(*columns).where(its)))
 
 
 def states(db: sa.Connection) -> dict[str, int]:

@@ -21,6 +21,13 @@ _WRAPPERS = (
     "viewOnceMessageV2",
     "documentWithCaptionMessage",
 )
+#: What goes under a message's name and says nothing: a reaction, a change of an earlier
+#: message (a revocation is one, too), a pin, a vote, what could not be deciphered.
+_WORDLESS = (
+    *("reactionMessage", "encReactionMessage", "protocolMessage", "editedMessage"),
+    *("keepInChatMessage", "pinInChatMessage", "pollUpdateMessage"),
+    *("secretEncryptedMessage", "placeholderMessage", "?"),
+)
 _CAPTIONED = ("imageMessage", "videoMessage", "documentMessage")
 
 
@@ -87,6 +94,14 @@ def content(message: Any) -> tuple[InboundKind, str, str, str, str]:
     keys = message if isinstance(message, dict) else ()
     names = [name for name in keys if name.endswith("Message")]
     return InboundKind.OTHER, "", "", "", storable(names[0], 64) if names else "?"
+
+
+def wordless(what: str) -> bool:
+    """Tell whether nothing is said with a message of this name; ? is one that is not.
+
+    *what* is as `content` returns it.
+    """
+    return what in _WORDLESS
 
 
 _REPLIES = (

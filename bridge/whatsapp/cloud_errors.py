@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bridge.errors import ErrorClass, Instead
+from bridge.errors import ErrorClass, Instead, Wish
 from bridge.whatsapp.line import Row, Rule, table
 
 _MINUTES = 300.0
@@ -106,6 +106,10 @@ _INSTEAD = {
     132016: Instead.APPROVAL,
 }
 _RULES = table(_ROWS)
-ERRORS: dict[int, Rule] = _RULES | {
+_RULES |= {
     code: replace(_RULES[code], instead=instead) for code, instead in _INSTEAD.items()
+}
+#: He stopped our marketing in WhatsApp itself; it says nothing on utility messages.
+ERRORS: dict[int, Rule] = _RULES | {
+    131050: replace(_RULES[131050], wish=Wish.MARKETING)
 }

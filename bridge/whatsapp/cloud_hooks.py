@@ -31,8 +31,10 @@ _STATES = {
     "played": State.READ,
     "failed": State.FAILED,
 }
-#: Types of messages in which nobody writes anything to us.
-_NO_MESSAGE = ("system", "edit", "revoke", "request_welcome")
+#: Types of messages that nobody sends us, and those in which nobody says anything.
+_NO_MESSAGE = ("system", "request_welcome")
+_WORDLESS = ("reaction", "edit", "revoke", "unsupported", "unknown")
+_UNREADABLE = 131051
 _TEMPLATES = (
     "message_template_status_update",
     "template_category_update",
@@ -115,6 +117,7 @@ def _message(message: Any, number: str, now: datetime) -> Notice:
         detail = text(message, "system", "type")
         return Other(f"{what} {detail}".strip())
     kind, written, payload = _content(message, what)
+    unreadable = whole(message, "errors", 0, "code") == _UNREADABLE
     return Inbound(
         id,
         incoming(text(message, "from")),
@@ -127,6 +130,7 @@ def _message(message: Any, number: str, now: datetime) -> Notice:
         number,
         what,
         _shared(message) if what == "contacts" else "",
+        what in _WORDLESS or unreadable,
     )
 
 
@@ -139,7 +143,8 @@ def _shared(message: Any) -> str:
     cards = list(each(message, "contacts"))
     if len(cards) != 1:
         return ""
-    if "contact_request" not in (text(message, "origin"), text(cards[0], "origin")):
+    said = {text(message, "origin"), text(cards[0], "origin")} - {""}
+    if said != {"contact_request"}:
         return ""
     numbers = {incoming(text(phone, "wa_id")) for phone in each(cards[0], "phones")}
     return (numbers.pop() or "") if len(numbers) == 1 else ""
@@ -169,12 +174,13 @@ def _status(status: Any, now: datetime, judge: Judge) -> Notice:
     state = _STATES.get(word)
     if state is None or not (id or tag):
         return Other(f"status {word or '?'}")
-    code, kind, detail, instead = None, None, "", None
+    code, kind, detail, instead, wish = None, None, "", None, None
     if state is State.FAILED:
         error = pick(status, "errors", 0)
         code = whole(error, "code")
         rule = judge(code)
         kind, detail, instead = rule.kind, rule.what, rule.instead
+        wish = rule.wish
     return StateNotice(
         id,
         tag,
@@ -187,6 +193,7 @@ def _status(status: Any, now: datetime, judge: Judge) -> Notice:
         _pricing(pick(status, "pricing")),
         instead,
         text(status, "recipient_user_id"),
+        wish,
     )
 
 

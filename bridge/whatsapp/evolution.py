@@ -33,7 +33,7 @@ from bridge.whatsapp import (
     Unreadable,
     WebhookRequest,
 )
-from bridge.whatsapp.baileys import Addresses, content, digits, identity
+from bridge.whatsapp.baileys import Addresses, content, digits, identity, wordless
 from bridge.whatsapp.line import Line, Rule, Sends, by_status
 from bridge.whatsapp.phones import elsewhere, nobody
 from bridge.whatsapp.reading import (
@@ -202,9 +202,9 @@ class EvolutionProvider(Provider):
             kind, written, payload, quoted, what = content(pick(one, "message"))
             at = instant(pick(one, "messageTimestamp"), now)
             quoted = quoted or text(one, "contextInfo", "stanzaId")
-            yield Inbound(
-                id, sender, user, at, kind, written, payload, quoted, self.number, what
-            )
+            said = (kind, written, payload, quoted, self.number, what)
+            silent = wordless(what)
+            yield Inbound(id, sender, user, at, *said, wordless=silent)
 
     def health(self) -> list[Health]:
         """Ask for the session's state and where callbacks go."""

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from bridge.errors import ErrorClass, Instead, Reason, RemoteError, SendError
+from bridge.errors import (
+    ErrorClass,
+    Instead,
+    Reason,
+    RemoteError,
+    SendError,
+    Wish,
+)
 from bridge.scrubbing import Scrubber
 from bridge.transport import Answer, Call
 from bridge.whatsapp import Message
@@ -45,13 +52,14 @@ class Sends(Protocol):
 class Rule:
     """What an error code means; *wait* is in seconds, where the vendor says it.
 
-    *instead* is what may be tried once in its place.
+    *instead* is what may be tried once in its place, *wish* what the recipient wants.
     """
 
     kind: ErrorClass
     what: str
     wait: float | None = None
     instead: Instead | None = None
+    wish: Wish | None = None
 
 
 Row = (
@@ -171,6 +179,7 @@ class Line:
             code=str(code),
             retry_after=rule.wait if wait is None else wait,
             instead=rule.instead,
+            wish=rule.wish,
         )
 
     def fix(self, what: str) -> SendError:

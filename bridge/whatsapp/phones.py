@@ -31,7 +31,6 @@ class _Unusable(Exception):
     """Why a text is no usable number: one sentence without any digits of it."""
 
 
-@lru_cache(maxsize=4096)  # a client hears of his invoice more than once
 def normalise(raw: str, country: str, *, default_country: str = "") -> str | None:
     """Return a number as E.164 with the plus, or None.
 
@@ -45,7 +44,7 @@ def normalise(raw: str, country: str, *, default_country: str = "") -> str | Non
 
 @lru_cache(maxsize=4096)
 def _known(raw: str, country: str, default_country: str) -> str | None:
-    """Read a number, or remember it: one person's comes with each of his states."""
+    """Read a number, or remember it: a client hears of more than one thing."""
     try:
         return _read(raw, country, default_country)
     except _Unusable:
@@ -70,7 +69,7 @@ def elsewhere(to: str, *told: str) -> dict[str, str]:
     number that was meant. A group or channel is another in any case; what else tells
     no number says nothing.
     """
-    found = next((found for one in told if (found := _whom(one))), to)
+    found = next((found for one in told if (found := _whom(one, to))), to)
     return {} if found == to else {"reached": found}
 
 
@@ -79,7 +78,9 @@ def nobody(address: str) -> bool:
     return address.strip().casefold().endswith(_NOBODY)
 
 
-def _whom(address: str) -> str | None:
+def _whom(address: str, to: str) -> str | None:
+    if f"+{address}" == to:  # as most vendors write it, and costly to read
+        return to
     return address[:_LONGEST] if nobody(address) else incoming(address)
 
 

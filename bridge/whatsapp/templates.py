@@ -127,8 +127,8 @@ def _first(
     default: str,
     status: tuple[str, ...],
 ) -> TemplateState | None:
-    fits = {one.language: one for one in states if one.status in status}
-    usable = {word: one for word, one in fits.items() if one.name == name}
+    fits = (one for one in states if one.name == name and one.status in status)
+    usable = {one.language: one for one in fits}
     return next(
         (usable[word] for word in nearest(usable, language, default) if word in usable),
         None,

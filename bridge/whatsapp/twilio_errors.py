@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bridge.errors import ErrorClass, Instead
+from bridge.errors import ErrorClass, Instead, Wish
 from bridge.whatsapp.line import Row, Rule, table
 
 _MINUTES = 300.0
@@ -45,8 +45,10 @@ _ROWS: tuple[Row, ...] = (
 
 _RULES = table(_ROWS)
 #: The template is absent in this language: perhaps it is there in another.
+_RULES[63027] = replace(_RULES[63027], instead=Instead.LANGUAGE)
+#: He sent STOP to Twilio, or blocked us in WhatsApp: he wants nothing from this number.
 ERRORS: dict[int, Rule] = _RULES | {
-    63027: replace(_RULES[63027], instead=Instead.LANGUAGE)
+    code: replace(_RULES[code], wish=Wish.ALL) for code in (21610, 63014)
 }
 #: Meta delivers no marketing to numbers of the United States at all.
 US_NEVER: dict[int | None, Rule] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import parse_qsl
 
@@ -42,6 +43,12 @@ _KINDS = {
     "button": InboundKind.BUTTON,
     "interactive": InboundKind.BUTTON,
 }
+#: Types in which nobody says anything, should Twilio hand them on.
+_WORDLESS = ("reaction", "edit", "revoke", "unsupported", "unknown")
+#: What `OptOutType` may say of a message, whatever its words: Twilio's Advanced Opt-Out
+#: took it for that, blocks or unblocks the sender by itself, and has answered
+#: (https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out).
+_WISHES = ("stop", "start", "help")
 _MOST_FIELDS = 500
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -68,6 +75,11 @@ def notices(
     word = form.get("MessageStatus") or form.get("SmsStatus", "")
     id = storable(form.get("MessageSid") or form.get("SmsSid", ""), ID_LIMIT)
     if id and (word == "received" or not word):
+        # A service takes SMS and more at the same address: whom those name as their
+        # sender proves nothing.
+        sender = form.get("From", "")
+        if sender and not sender.startswith("whatsapp:"):
+            return [Other("of another channel")]
         return [_inbound(form, id, now, ours)]
     state = _STATES.get(word)
     tag = storable(hook.query.get("tag", ""), ID_LIMIT)
@@ -92,7 +104,8 @@ def _state(
     rule = judge(known)
     shown = "" if known is None else str(known)
     said = (rule.kind, rule.what, to)
-    return StateNotice(id, tag, state, now, shown, *said, instead=rule.instead)
+    found = StateNotice(id, tag, state, now, shown, *said, instead=rule.instead)
+    return replace(found, wish=rule.wish)
 
 
 def _inbound(form: dict[str, str], id: str, now: datetime, ours: str) -> Inbound:
@@ -111,6 +124,7 @@ def _inbound(form: dict[str, str], id: str, now: datetime, ours: str) -> Inbound
     user = form.get("ExternalUserId", "")
     if sender is None and not user:
         user = form.get("From", "").removeprefix("whatsapp:")
+    wish = form.get("OptOutType", "").strip().casefold()
     return Inbound(
         id,
         sender,
@@ -122,6 +136,8 @@ def _inbound(form: dict[str, str], id: str, now: datetime, ours: str) -> Inbound
         storable(form.get("OriginalRepliedMessageSid", ""), ID_LIMIT),
         _written_to(form, ours),
         storable(what, 64),
+        wordless=what.casefold() in _WORDLESS,
+        wish=wish if wish in _WISHES else "",
     )
 
 

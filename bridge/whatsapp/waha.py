@@ -33,7 +33,7 @@ from bridge.whatsapp import (
     Unreadable,
     WebhookRequest,
 )
-from bridge.whatsapp.baileys import Addresses, content, digits, identity
+from bridge.whatsapp.baileys import Addresses, content, digits, identity, wordless
 from bridge.whatsapp.line import Line, Rule, Sends, by_status
 from bridge.whatsapp.phones import elsewhere, incoming, nobody
 from bridge.whatsapp.reading import (
@@ -59,6 +59,11 @@ _STATES = {
     3: State.READ,
     4: State.READ,
 }
+#: https://docs.wwebjs.dev/global.html#MessageTypes: what is no message, or unreadable.
+_WORDLESS = (
+    *("revoked", "ciphertext", "reaction", "protocol", "call_log", "unknown"),
+    *("e2e_notification", "notification", "notification_template", "gp2"),
+)
 #: By HTTP status: https://waha.devlike.pro/docs/how-to/sessions/
 ERRORS = {
     401: Rule(ErrorClass.HALT, "the key is not accepted"),
@@ -209,17 +214,18 @@ class WahaProvider(Provider):
         inner = pick(payload, "_data")
         other = text(inner, "key", "remoteJidAlt") or text(inner, "Info", "SenderAlt")
         sender, user = identity(address, other)
-        kind, _, chosen, quoted, what = content(pick(inner, "message"))
+        raw = pick(inner, "message") or pick(inner, "Message")
+        kind, _, chosen, quoted, what = content(raw)
         written = text(payload, "body", limit=TEXT_LIMIT)
-        if kind is InboundKind.OTHER and written and not pick(payload, "hasMedia"):
+        silent = _silent(payload, what, written)
+        if silent:
+            what, written = text(inner, "type") or what, ""
+        elif kind is InboundKind.OTHER and written and not pick(payload, "hasMedia"):
             kind, what = InboundKind.TEXT, "text"
         quoted = quoted or _tail(text(payload, "replyTo", "id"))
         at = instant(pick(payload, "timestamp"), now)
-        return [
-            Inbound(
-                id, sender, user, at, kind, written, chosen, quoted, self.number, what
-            )
-        ]
+        said = (kind, written, chosen, quoted, self.number, what)
+        return [Inbound(id, sender, user, at, *said, wordless=silent)]
 
     def health(self) -> list[Health]:
         """Ask for the session's state and where callbacks go."""
@@ -272,7 +278,19 @@ class WahaProvider(Provider):
         """Return the number behind an @lid, where the phone knows it."""
         session = quote(self.number, safe="")
         found = self._get(f"api/{session}/lids/{quote(user, safe='')}")
+        if text(found, "lid") not in ("", user):
+            return None
         return incoming(text(found, "pn"))
+
+
+def _silent(payload: Any, what: str, written: str) -> bool:
+    """Tell whether a message says nothing, by its inner form or its engine's word."""
+    if text(payload, "_data", "type") in _WORDLESS:
+        return True
+    there = ("hasMedia", "location", "vCards")
+    if what == "?" and (written or any(pick(payload, name) for name in there)):
+        return False
+    return wordless(what)
 
 
 def _state(payload: Any, me: str, now: datetime) -> list[Notice]:

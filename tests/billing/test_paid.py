@@ -212,3 +212,9 @@ def test_a_line_of_the_working_tells_its_kind_and_days(asked, kind, first, last)
 @pytest.mark.parametrize(("asked", "kind"), BASES.values(), ids=BASES)
 def test_the_recurring_amount_tells_why_it_is_counted(asked, kind):
     assert [line.kind for line in quote(asked).lines] == ["price", kind]
+
+
+def test_of_a_free_plan_nothing_was_paid_whatever_was_not_read():
+    of = case(service=service(Cycle.FREE), invoices=(), unread=True)
+
+    assert quote(of).charge == Decimal(150)

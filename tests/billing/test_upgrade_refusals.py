@@ -119,6 +119,10 @@ REFUSED = {
     "refunded": (
         case(invoices=(billed(12, "2026-01-01", "2026-12-31", "Refunded"),)),
         Refusal.NOT_PRICED),
+    "older ones not read": (case(invoices=(), unread=True), Refusal.NOT_PRICED),
+    "older ones not read, these paid ahead": (
+        case(unread=True, invoices=(billed(13, "2027-01-01", "2027-12-31"),)),
+        Refusal.NOT_PRICED),
     "mute, and not the last": (
         case(invoices=(invoice(12, line("100")),
                        billed(13, "2027-01-01", "2027-12-31"))),
@@ -169,6 +173,12 @@ FINE = {
     ),
     "a cheaper plan that ranks higher": case(
         old_product=product(OLD, annually="200"), ladders=((OLD, NEW),)
+    ),
+    "older ones not read, today's is": case(
+        unread=True, invoices=(billed(12, "2026-01-01", "2026-12-31"),)
+    ),
+    "older ones not read, and a period over": case(
+        unread=True, invoices=(billed(12, "2025-01-01", "2025-12-31"),)
     ),
     "an empty invoice": case(
         invoices=(billed(12, "2026-01-01", "2026-12-31"), invoice(13))

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
+from werkzeug.security import generate_password_hash
 
-from bridge.console.passwords import hashed
 from bridge.store import operators
 
 NAME, PASSWORD = "ana", "correct horse battery"
@@ -17,10 +18,30 @@ HERE = "http://localhost"
 _HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
 
 
+class Compiled(BytecodeCache):
+    """What was compiled of the templates, for the applications of all tests."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take what was kept of a template; Jinja looks whether it is of this text."""
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep it."""
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
+
 class Visitor:
     """One browser on the console of an application."""
 
     def __init__(self, app: Any, **headers: str) -> None:
+        app.jinja_env.bytecode_cache = COMPILED
         self.client: FlaskClient = app.test_client()
         self.headers = {"Accept-Language": "es-AR,es;q=0.9"} | headers
 
@@ -64,19 +85,23 @@ class Visitor:
         return self.client.get_cookie(name, path=path)
 
 
-@pytest.fixture(scope="session")
-def kept() -> str:
-    """The slow hash of the operator's password, made once."""
-    return hashed(PASSWORD)
+def quick(password: str) -> str:
+    """Return a hash as the bridge keeps one, but quickly checked: it says how."""
+    return generate_password_hash(password, "scrypt:1024:1:1")
 
 
 @pytest.fixture
-def make_operator(kit, kept):
+def kept() -> str:
+    """What is kept of the operator's password."""
+    return quick(PASSWORD)
+
+
+@pytest.fixture
+def make_operator(kit):
     """Return a function that makes an operator."""
 
-    def make(name: str = NAME, password: str = "") -> None:
-        now = kit.clock.now()
-        hash = hashed(password) if password else kept
+    def make(name: str = NAME, password: str = PASSWORD) -> None:
+        now, hash = kit.clock.now(), quick(password)
         kit.bridge.store.write(lambda db: operators.add(db, name, hash, now))
 
     return make

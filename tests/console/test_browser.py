@@ -136,6 +136,7 @@ def test_nothing_is_cut_off_runs_or_comes_from_elsewhere(viewport, opened, kit):
         home = page.url
         for path in ("", "quote?service=1", f"quote?service=1&product={PLAN_150}"):
             page.goto(home + path)
+            page.screenshot()  # what is painted is loaded, and what is refused is said
             wide.append(page.evaluate(TOO_WIDE))
         page.get_by_role("button", name="Generar").click()
         kit.work()

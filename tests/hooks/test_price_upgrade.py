@@ -22,8 +22,10 @@ from bridge.demo.panel_example import (
     VPS_PRO,
     running,
 )
+from bridge.demo.panel_rows import Line
 from bridge.demo.panel_upgrades import UpgradeRefusedError
 from bridge.demo.world import World
+from bridge.gather import FURTHEST
 
 ANA, BRUNO, DIEGO = 1, 2, 4
 ANNUAL, MONTHLY, ELENAS, GRATIS, VPS_PAID = 1, 2, 5, 9, 10
@@ -48,6 +50,15 @@ def with_a_promotion(world: World) -> int:
         ANA, PLAN_100, "Annually", nextduedate=date(2026, 5, 2), domain="p.example.com"
     )
     invoice = world.generate_renewal(service.id, discount=Decimal(50))
+    world.pay_invoice(invoice.id)
+    return service.id
+
+
+def with_a_setup_fee(world: World) -> int:
+    """The panel's cron puts the fee into the line of the first period."""
+    world.products[PLAN_100].setup = Decimal("40.00")
+    service = world.add_service(ANA, PLAN_100, "Annually", domain="s.example.com")
+    invoice = world.generate_renewal(service.id, amount=Decimal(140))
     world.pay_invoice(invoice.id)
     return service.id
 
@@ -83,6 +94,7 @@ TABLE = [
     ("row-3", a_month_plan, PLAN_220, "Monthly", "15.00"),
     ("row-4", a_month_plan, PLAN_150, "Annually", "140.00"),
     ("row-6", with_a_promotion, PLAN_150, "Annually", "100.00"),
+    ("setup-fee", with_a_setup_fee, PLAN_150, "Annually", "50.00"),
     ("row-7", renewal_raised, PLAN_150, "Annually", "80.00"),
     ("row-9", free, PLAN_150, "Annually", "150.00"),
     ("row-10", same_price, PLAN_150, "Annually", "0.00"),
@@ -147,6 +159,52 @@ def test_an_open_invoice_of_the_service_refuses(kit: Kit) -> None:
 
     with pytest.raises(UpgradeRefusedError, match="factura"):
         kit.world.upgrade(MONTHLY, PLAN_220, "Monthly")
+
+
+def billed_for_other_things(world: World, client: int) -> None:
+    """Bill and have paid more than what is looked through for a price."""
+    for _ in range(FURTHEST + 1):
+        line = Line("Otra cosa", Decimal(5), "", 0)
+        world.pay_invoice(world.create_invoice(client, [line]).id)
+
+
+def test_an_open_invoice_of_the_service_refuses_however_old_it_is(kit: Kit) -> None:
+    with kit.world.muted():
+        kit.world.generate_renewal(MONTHLY)
+        billed_for_other_things(kit.world, BRUNO)
+
+    with pytest.raises(UpgradeRefusedError, match="factura"):
+        kit.world.upgrade(MONTHLY, PLAN_220, "Monthly")
+
+
+def too_far_back(world: World) -> int:
+    service = with_a_promotion(world)
+    billed_for_other_things(world, ANA)
+    return service
+
+
+def paid_months_ahead(world: World) -> int:
+    for _ in range(4):
+        world.pay_invoice(world.generate_renewal(MONTHLY).id)
+    return MONTHLY
+
+
+def given_back(world: World) -> int:
+    [one] = [i for i in world.invoices_of(BRUNO) if i.items[0].relid == MONTHLY]
+    world.refund_invoice(one.id)
+    return MONTHLY
+
+
+@pytest.mark.parametrize("make", [too_far_back, paid_months_ahead, given_back])
+def test_where_what_was_paid_was_not_found_nothing_is_guessed(
+    kit: Kit, make: Callable[[World], int]
+) -> None:
+    with kit.world.muted():
+        service = make(kit.world)
+    cycle = kit.world.service(service).billingcycle
+
+    with pytest.raises(UpgradeRefusedError, match="calcular con certeza"):
+        kit.world.upgrade(service, PLAN_220, cycle)
 
 
 def test_options_that_cost_extra_refuse(kit: Kit) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from conftest import Kit
@@ -116,6 +117,36 @@ def test_a_service_without_a_period_waits_for_staff(kit: Kit, service: int) -> N
     assert kit.panel.count("ModuleTerminate") == 0
 
 
+def test_a_period_that_is_certain_by_now_is_found_by_a_retry(
+    kit: Kit, shell: Callable[..., Any]
+) -> None:
+    with kit.world.muted():
+        mute = kit.world.add_service(BRUNO, PLAN_100, "Monthly", domain="m.ar").id
+    kit.world.request_cancellation(mute)
+    kit.work()
+    before = cancellation(kit, mute).state
+    with kit.world.muted():
+        kit.world.generate_renewal(mute, last_day=date(2026, 11, 30))
+    shell("events", "retry", "--all", "--yes")
+    kit.work()
+
+    assert before == "staff"
+    assert cancellation(kit, mute).state == "scheduled"
+    assert cancellation(kit, mute).ends == date(2026, 11, 30)
+    assert texts(kit) == ["cancellation_scheduled"]
+
+
+def test_an_immediate_request_comes_before_one_without_a_period(kit: Kit) -> None:
+    kit.world.request_cancellation(8)
+    kit.work()
+    kit.world.withdraw_cancellation(8)
+    kit.world.request_cancellation(8, "Immediate")
+    kit.work()
+
+    assert cancellation(kit, 8).state == "scheduled"
+    assert cancellation(kit, 8).ends == date(2026, 11, 2)
+
+
 def test_an_immediate_one_ends_in_the_evening_of_the_same_day(kit: Kit) -> None:
     kit.world.request_cancellation(11, "Immediate")
     kit.work()
@@ -134,6 +165,29 @@ def test_an_immediate_one_asked_for_later_than_that_hour_ends_at_once(kit: Kit) 
     kit.work()
 
     assert kit.panel.terminations == {11: 1}
+
+
+def test_what_is_told_in_the_morning_does_not_say_that_it_ends_today(kit: Kit) -> None:
+    kit.clock.set(kit.clock.at(date(2026, 11, 2), 23, 30))
+    kit.world.request_cancellation(2, "Immediate")
+    kit.work()
+    kit.advance(hours=10)
+
+    assert texts(kit) == ["cancellation_scheduled_now", "cancellation_done"]
+    assert "termina el 02/11/2026" in kit.sent[0]["text"]
+    assert "hoy," not in kit.sent[0]["text"]
+
+
+@pytest.mark.parametrize("word", ["immediate", " Immediate ", "Immediately"])
+def test_an_immediate_one_is_told_as_such_however_it_is_written(
+    kit: Kit, word: str
+) -> None:
+    kit.world.request_cancellation(2, "Immediate")
+    [row] = kit.outbox.pending
+    row.body = row.body.replace(b'"Immediate"', f'"{word}"'.encode())
+    kit.work()
+
+    assert texts(kit) == ["cancellation_scheduled_now"]
 
 
 def test_a_request_not_listed_yet_is_looked_for_again(kit: Kit) -> None:

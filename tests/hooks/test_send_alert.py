@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from conftest import Kit
 from looking import job, rows, staff_lines, texts
 
 from bridge import wiring
+from bridge.demo.hooks import Outbox
 from bridge.demo.panel_rows import Line
 from bridge.store import tables
+from bridge.whmcs_client import WhmcsClient
 
 ANA, BRUNO, CARLA, DIEGO, ELENA, FRANK, GABRIELA, HUGO = range(1, 9)
 NUMBERS = {
@@ -147,6 +150,60 @@ def test_the_second_half_that_comes_minutes_later_is_no_second_alert(kit: Kit) -
     kit.outbox._rows.append(late)
     kit.advance(minutes=4)
 
+    assert texts(kit) == ["password_changed"]
+
+
+@pytest.mark.parametrize("arrive", [as_fired, reverse])
+@pytest.mark.parametrize("without", ["UserChangePassword", "ClientChangePassword"])
+def test_a_half_that_no_rule_is_about_keeps_nobody_from_being_told(
+    kit: Kit,
+    bridge_for: Callable[..., wiring.Bridge],
+    config_with: Callable[..., Path],
+    without: str,
+    arrive: Callable[[Kit], None],
+) -> None:
+    config = config_with((f"\n  {without}:", "\n  TicketOpen:"))
+    kit.bridge = bridge_for(config_dir=config)
+    kit.outbox = Outbox(kit.world, kit.bridge.app(), kit.secret)
+    kit.world.change_password(ANA, client_hook_too=True)
+    arrive(kit)
+    kit.work()
+
+    assert texts(kit) == ["password_changed"]
+
+
+@pytest.mark.parametrize("arrive", [as_fired, reverse])
+@pytest.mark.parametrize("rule", ["user-password", "client-password"])
+@pytest.mark.parametrize("condition", ["false", "true"])
+def test_a_half_whose_condition_does_not_hold_keeps_nobody_from_being_told(
+    kit: Kit,
+    bridge_for: Callable[..., wiring.Bridge],
+    config_with: Callable[..., Path],
+    rule: str,
+    condition: str,
+    arrive: Callable[[Kit], None],
+) -> None:
+    name = f"- name: {rule}\n"
+    config = config_with((name, f'{name}      when: "{condition} and client.id"\n'))
+    kit.bridge = bridge_for(config_dir=config)
+    kit.outbox = Outbox(kit.world, kit.bridge.app(), kit.secret)
+    kit.world.change_password(ANA, client_hook_too=True)
+    arrive(kit)
+    kit.work()
+    kit.advance(minutes=1)
+
+    assert texts(kit) == ["password_changed"]
+
+
+def test_a_half_that_waits_for_staff_keeps_nobody_from_being_told(kit: Kit) -> None:
+    kit.world.change_password(ANA, client_hook_too=True)
+    late = kit.outbox._rows.pop()
+    kit.panel.permissions = set(WhmcsClient.actions) - {"GetUsers"}
+    kit.work()
+    kit.outbox._rows.append(late)
+    kit.work()
+
+    assert job(kit, "/user-password").state == "parked"
     assert texts(kit) == ["password_changed"]
 
 

@@ -16,6 +16,7 @@ from looking import cancellation, job, rows, staff_lines, texts
 from bridge import wiring
 from bridge.demo.faults import KINDS
 from bridge.demo.world import World
+from bridge.reconcile import reconcile
 from bridge.store import outbox, tables
 from bridge.worker import Worker
 
@@ -59,6 +60,22 @@ def test_one_empty_list_at_the_moment_withdraws_nothing(asked: Kit) -> None:
 
     assert asked.panel.terminations == {2: 1}
     assert texts(asked) == ["cancellation_done"]
+
+
+def test_what_its_own_job_withdrew_ends_once_it_is_listed_again(asked: Kit) -> None:
+    listed = dict(asked.world.cancellations)
+    asked.world.cancellations.clear()
+    evening(asked)
+    asked.advance(minutes=11)
+    gone = cancellation(asked, 2).state
+    asked.world.cancellations.update(listed)
+    reconcile(asked.bridge.bench)
+    asked.work()
+    asked.advance(minutes=1)
+
+    assert gone == "withdrawn"
+    assert cancellation(asked, 2).state == "done"
+    assert asked.panel.terminations == {2: 1}
 
 
 def test_gone_already_is_done_without_a_call(asked: Kit) -> None:
@@ -124,6 +141,20 @@ def test_a_period_that_moved_on_is_a_new_date_and_told(kit: Kit) -> None:
     assert "cancellation_moved" in texts(kit)
     assert cancellation(kit, 2).ends == date(2026, 12, 20)
     assert kit.panel.terminations == {2: 1}
+
+
+def test_of_a_period_that_moved_on_the_client_is_reminded_again(kit: Kit) -> None:
+    kit.world.request_cancellation(2)
+    kit.work()
+    kit.world.pay_invoice(kit.world.generate_renewal(2).id)
+    for month, day, hour in [(11, 13, 10), (11, 19, 10), (11, 20, 23), (12, 13, 10)]:
+        kit.clock.set(kit.clock.at(date(2026, month, day), hour))
+        kit.work()
+
+    told = [
+        one["text"] for one in kit.sent if one["message"] == "cancellation_reminder"
+    ]
+    assert ["20/12/2026" in text for text in told] == [False, False, True]
 
 
 def test_an_immediate_end_made_one_of_the_period_again_is_moved(asked: Kit) -> None:

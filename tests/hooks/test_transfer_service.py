@@ -220,7 +220,7 @@ def test_over_the_cap_of_the_day_staff_decide(
         lambda db: book.keep(db, "transfers", row.key, approved, now)
     )
     again = kit.bridge.store.write(
-        lambda db: limits.reserve_transfer(db, row.key, 1, 1, now)
+        lambda db: limits.reserve_transfer(db, row.key, (1, 1, 1), now)
     )
     assert again == ("", None)
 
@@ -260,7 +260,7 @@ FORMS = [
 def test_a_text_that_could_not_be_read_back_is_a_problem(
     config_with: Callable[..., Any], old: str, new: str, what: str
 ) -> None:
-    config = config_with()
+    config = config_with(own=("transfer_request",))
     path = config / "messages/es/transfer_request.txt"
     path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
 
@@ -289,7 +289,7 @@ UNREADABLE = [
 def test_a_form_whose_texts_could_not_be_read_is_told_with_its_place(
     config_with: Callable[..., Any], old: str, new: str, what: str
 ) -> None:
-    config = config_with()
+    config = config_with(own=("transfer_request",))
     path = config / "messages/es/transfer_request.txt"
     content = path.read_text("utf-8")
     assert old in content
@@ -304,7 +304,7 @@ def test_a_form_whose_texts_could_not_be_read_is_told_with_its_place(
 def test_what_parts_two_gaps_may_be_a_blank_or_what_the_map_knows(
     config_with: Callable[..., Any],
 ) -> None:
-    config = config_with()
+    config = config_with(own=("transfer_request",))
     for language in ("es", "en", "pt_BR"):
         path = config / f"messages/{language}/transfer_request.txt"
         text = "Pido: {{ transfer.from_email }} {{ transfer.service_id }}"
@@ -319,7 +319,7 @@ def test_a_text_that_is_worded_anew_is_read_by_its_new_words(
     bridge_for: Callable[..., wiring.Bridge],
     config_with: Callable[..., Any],
 ) -> None:
-    config = config_with()
+    config = config_with(own=("transfer_request",))
     for language in ("es", "en", "pt_BR"):
         path = config / f"messages/{language}/transfer_request.txt"
         path.write_text(

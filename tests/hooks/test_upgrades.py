@@ -300,7 +300,14 @@ def other_price(world: World) -> None:
     world.product(PLAN_150).prices["ARS"]["Annually"] = Decimal("180.00")
 
 
-CHANGES = [other_plan, other_owner, other_due_date, suspended, other_price]
+def renewal_at_the_old_price(world: World) -> None:
+    world.generate_renewal(ANNUAL)
+
+
+CHANGES = [
+    *(other_plan, other_owner, other_due_date, suspended, other_price),
+    renewal_at_the_old_price,
+]
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -316,6 +323,21 @@ def test_a_service_that_changed_before_payment_waits_for_staff(
     assert kit.panel.count("UpdateClientProduct") == 0
     assert upgrade(kit, ANNUAL).state == "staff"
     assert "nothing was applied, the invoice is paid" in staff_lines(kit)[0]
+
+
+def test_once_staff_cancelled_the_renewal_at_the_old_price_a_retry_goes_on(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    renewal = kit.world.generate_renewal(ANNUAL)
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    kit.world.cancel_invoice(renewal.id)
+    kit.bridge.store.write(lambda db: outbox.again(db, kit.clock.now()))
+    kit.work()
+
+    assert upgrade(kit, ANNUAL).state == "done"
+    assert kit.world.service(ANNUAL).pid == PLAN_150
 
 
 def test_a_draft_that_is_not_as_quoted_is_not_published(

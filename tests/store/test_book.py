@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -74,8 +75,11 @@ def test_a_service_has_one_open_cancellation(store: Store) -> None:
         assert book.live_cancellation(db, 7).key == "k1"
 
 
-def reserve(store: Store, key: str, at: Any = NOW, hour: int = 2, day: int = 4) -> Any:
-    return store.write(lambda db: limits.reserve_termination(db, key, hour, day, at))
+def reserve(
+    store: Store, key: str, at: Any = NOW, hour: int = 2, day: int = 40, his: int = 40
+) -> Any:
+    caps = (hour, day, his)
+    return store.write(lambda db: limits.reserve_termination(db, key, caps, at))
 
 
 def test_the_hourly_cap_says_when_the_next_may_go(store: Store) -> None:
@@ -103,7 +107,36 @@ def test_one_withdrawn_meanwhile_may_not_begin(store: Store) -> None:
     assert state(store, "k") == "withdrawn"
 
 
-def test_the_caps_count_over_all_connections(open_store: Callable[..., Store]) -> None:
+def test_a_clients_cap_counts_his_alone_and_comes_before_that_of_the_hour(
+    store: Store,
+) -> None:
+    for n, client in enumerate((1, 1, 2, 1)):
+        keep(store, f"k{n}", "", **values(n, client_id=client))
+    first = [reserve(store, f"k{n}", hour=3, his=2) for n in (0, 1, 2)]
+    a_day_on = NOW + timedelta(days=1, seconds=1)
+
+    assert first == [("", None)] * 3
+    assert reserve(store, "k3", hour=3, his=2) == ("client", a_day_on)
+    assert reserve(store, "k3", a_day_on, hour=3, his=2) == ("", None)
+
+
+def test_what_staff_carry_out_passes_the_caps_and_counts(store: Store) -> None:
+    for n in range(3):
+        keep(store, f"k{n}", "", **values(n, approved_by="eva" if n == 1 else None))
+    reserve(store, "k0", hour=1, day=1, his=1)
+
+    assert reserve(store, "k1", hour=1, day=1, his=1) == ("", None)
+    assert reserve(store, "k2", hour=9, day=2, his=9)[0] == "day"
+    assert reserve(store, "k2", hour=9, day=9, his=2)[0] == "client"
+
+
+CAPS = [{"hour": 9}, {"hour": 99, "day": 9}, {"hour": 99, "day": 99, "his": 9}]
+
+
+@pytest.mark.parametrize("caps", CAPS)
+def test_the_caps_count_over_all_connections(
+    open_store: Callable[..., Store], caps: dict[str, int]
+) -> None:
     stores = [open_store(), open_store()]
     for n in range(40):
         keep(stores[0], f"k{n}", "", **values(n))
@@ -111,7 +144,7 @@ def test_the_caps_count_over_all_connections(open_store: Callable[..., Store]) -
 
     def work(start: int) -> None:
         for n in range(start, 40, 4):
-            if reserve(stores[n % 2], f"k{n}", hour=9, day=99)[0] == "":
+            if reserve(stores[n % 2], f"k{n}", **caps)[0] == "":
                 granted.append(f"k{n}")
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
@@ -139,3 +172,13 @@ def test_one_leads_until_its_lease_ends_or_it_resigns(store: Store) -> None:
     assert (first, other, renewed, still, taken, back) == (
         True, False, True, False, True, True,
     )  # fmt: skip
+
+
+def test_what_many_count_in_an_hour_is_counted_once_each(store: Store) -> None:
+    def count(_: int) -> int:
+        return store.write(lambda db: book.count_in_hour(db, "told", NOW))
+
+    with ThreadPoolExecutor(8) as threads:
+        found = sorted(threads.map(count, range(40)))
+
+    assert found == list(range(1, 41))

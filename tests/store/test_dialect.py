@@ -43,3 +43,13 @@ def test_sqlite_answers_from_the_partial_index(query, index):
     engine.dispose()
 
     assert index in " ".join(row[3] for row in plan)
+
+
+@pytest.mark.parametrize("word", ["it's", "new; drop", "", "new--"])
+def test_a_word_that_is_no_constant_of_ours_is_refused(word):
+    with pytest.raises(ValueError, match="no word that can stand"):
+        among(events.c.state, "new", word)
+
+
+def test_a_state_of_two_words_may_stand_there():
+    assert "'no rule'" in str(among(events.c.state, "no rule"))

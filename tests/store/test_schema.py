@@ -117,6 +117,13 @@ def test_an_absent_server_is_unavailable() -> None:
         schema.migrate("postgresql+psycopg://nobody@127.0.0.1:1/none")
 
 
+@pytest.mark.store("postgresql")
+def test_a_server_that_refuses_is_not_called_damaged(database_url: str) -> None:
+    odd = sa.make_url(database_url).update_query_dict({"tempo": "slow"})
+    with pytest.raises(StoreUnusable, match=r"tempo.*look at BRIDGE_DATABASE_URL"):
+        schema.current(odd.render_as_string(hide_password=False))
+
+
 def test_a_second_process_is_refused_by_the_lock(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/bridge.db"
     program = (

@@ -28,8 +28,8 @@ def names(store: Store) -> set[str]:
         return set(db.execute(sa.select(tables.marks.c.name)).scalars())
 
 
-def held(store: Store) -> tuple[threading.Event, Any]:
-    """Keep the writer busy until the event is set."""
+def held(store: Store, *, apart: bool = False) -> tuple[threading.Event, Any]:
+    """Keep a writer busy until the event is set."""
     go = threading.Event()
     began = threading.Event()
 
@@ -37,7 +37,7 @@ def held(store: Store) -> tuple[threading.Event, Any]:
         began.set()
         go.wait(20)
 
-    future = store.submit(busy)
+    future = store.submit(busy, apart=apart)
     began.wait(20)
     return go, future
 
@@ -98,6 +98,29 @@ def test_a_write_that_waits_too_long_is_refused_and_not_kept(store: Store) -> No
     assert names(store) == {"next"}
 
 
+def test_what_is_written_apart_shares_no_transaction(
+    open_store: Callable[..., Store],
+) -> None:
+    heard: list[str] = []
+    store = open_store(watch=heard.append)
+    seen: list[list[Any]] = []
+
+    def each(db: sa.Connection, items: list[Any]) -> list[Any]:
+        seen.append(items)
+        return items
+
+    go, first = held(store, apart=True)
+    alone = [store.submit(mark(name), apart=True) for name in ("one", "two")]
+    told = [store._submit(each, number, apart=True) for number in range(3)]
+    go.set()
+    wait([first, *alone, *told], 20)
+
+    assert [future.result() for future in told] == [0, 1, 2]
+    assert seen == [[0, 1, 2]]
+    assert heard.count("before commit") == (2 if store.sqlite else 4)
+    assert names(store) == {"one", "two"}
+
+
 def test_after_closing_nothing_is_taken(store: Store) -> None:
     store.write(mark("one"))
     store.close()
@@ -127,6 +150,17 @@ def test_a_reader_sees_whole_commits_only(store: Store) -> None:
 
     assert seen == [set()]
     assert names(store) == {"one", "two"}
+
+
+def test_what_is_read_together_is_of_one_moment(store: Store) -> None:
+    known = sa.select(tables.marks.c.name)
+    with store.read() as db:
+        before = list(db.execute(known))
+        store.write(mark("since"))
+        after = list(db.execute(known))
+
+    assert before == after
+    assert names(store) == {"since"}
 
 
 def test_instants_money_and_days_come_back_as_they_went(store: Store) -> None:

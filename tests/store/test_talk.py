@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from bridge.ledger import keep_messages
-from bridge.store import Store, outbox, talk
+from bridge.store import Store, engines, outbox, progress, talk
 from bridge.store.tables import jobs, receipts
 from bridge.store.talk import Told
 
@@ -56,6 +56,44 @@ def sent(store: Store, **more: Any) -> None:
 
     row = message(**more)
     store.write(lambda db: keep_messages(db, [row]))
+
+
+@pytest.mark.store("postgresql")
+@pytest.mark.parametrize("first", ["our answer", "the state"])
+@pytest.mark.parametrize("by", ["tag", "id"])
+def test_a_state_of_the_same_moment_is_caught_up_with(
+    store: Store, first: str, by: str
+) -> None:
+    one = told("delivered", tag="job-1" if by == "tag" else "")
+    engine = engines.writer(store.url, 2)
+    with engine.connect() as ours, engine.connect() as theirs:  # none sees the other
+        if first == "our answer":
+            keep_messages(ours, [message()])
+        talk.tell_each(theirs, [(one, NOW)])
+        if first == "the state":
+            keep_messages(ours, [message()])
+        ours.commit()
+        theirs.commit()
+    engine.dispose()
+    with store.read() as db:
+        rows = progress.lagging(db, NOW - timedelta(minutes=1))
+    store.write(lambda db: talk.catch_up(db, rows))
+
+    with store.read() as db:
+        assert progress.lagging(db, NOW - timedelta(minutes=1)) == []
+        assert talk.message(db, key="job-1").state == "delivered"
+    assert [row["key"] for row in rows] == ["job-1"]
+
+
+def test_nothing_lags_behind_that_saw_its_states(
+    store: Store, tell: Callable[..., list[bool]]
+) -> None:
+    tell(told("sent", tag="job-1"))
+    sent(store)
+    tell(told("delivered", tag="job-1"), told("read", "wamid.2", "unknown"))
+
+    with store.read() as db:
+        assert progress.lagging(db, NOW - timedelta(minutes=1)) == []
 
 
 def state_of(store: Store, key: str = "job-1") -> Any:
@@ -188,9 +226,9 @@ def test_a_template_is_known_in_its_newest_state(store):
 def test_old_states_go(store, tell):
     tell(told("sent"), told("sent", "wamid.2"))
     later = NOW + timedelta(days=1)
-    assert store.write(lambda db: talk.prune(db, later, 1)) == 1
-    assert store.write(lambda db: talk.prune(db, later, 10)) == 1
-    assert store.write(lambda db: talk.prune(db, later, 10)) == 0
+    assert store.write(lambda db: progress.prune(db, later, 1)) == 1
+    assert store.write(lambda db: progress.prune(db, later, 10)) == 1
+    assert store.write(lambda db: progress.prune(db, later, 10)) == 0
 
 
 def test_messages_are_found_by_either_name(store):

@@ -13,15 +13,20 @@ import json
 import os
 import signal
 import sys
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bridge import logs, wiring
 from bridge.events import Body, Subject
+from bridge.hookmap import Seen, load_map, look
 from bridge.settings import Secret, Settings
 from bridge.store import claims, inbox
+from bridge.transport import Transport
+from bridge.worker import Worker
 
 
 def say(**what: Any) -> None:
@@ -55,6 +60,12 @@ class Counter:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+@cache
+def the_map(config: str) -> Seen:
+    """Return the map of a directory, read before any process is forked."""
+    return Seen(look(Path(config)), load_map(Path(config)))
+
+
 def build(told: dict[str, Any], counter: Counter) -> wiring.Bridge:
     """Wire a bridge that is switched on, as `whmcs-bridge run` does."""
     settings = Settings(
@@ -75,6 +86,7 @@ def build(told: dict[str, Any], counter: Counter) -> wiring.Bridge:
         clock=lambda: counter.now,
         stream=open(os.devnull, "w"),  # noqa: SIM115
         watch=counter.watch,
+        hookmap=the_map(told["config"]),
     )
     if settings.sqlite:
         bridge.store.write(lambda db: claims.release(db, counter.now))
@@ -89,6 +101,19 @@ def write(
     body = Body("WhatsAppMessage", now, data, {})
     message = inbox.Accepted(id, "whatsapp", id, body, now, Subject())
     bridge.store.write(lambda db: inbox.put(db, message, now))
+
+
+def in_threads(bridge: wiring.Bridge) -> int:
+    """Run what is due as `whmcs-bridge run` does, several at once; return 0."""
+    worker = Worker(bridge.bench, 8)
+    thread = threading.Thread(target=worker.run, args=(0.01,))
+    thread.start()
+    again = threading.Event()
+    while bridge.bench.anything_due():
+        again.wait(0.01)
+    worker.stop()
+    thread.join()
+    return 0
 
 
 def serve(told: dict[str, Any]) -> None:
@@ -113,7 +138,8 @@ def serve(told: dict[str, Any]) -> None:
                 "/whatsapp/cloud", data=hook["body"], headers=hook["headers"]
             )
             say(heard_of=answer.status_code)
-        say(ran=bridge.worker.drain(), heard=counter.heard)
+        ran = in_threads(bridge) if "threads" in told else bridge.worker.drain()
+        say(ran=ran, heard=counter.heard)
     bridge.close()
     say(stopped=counter.heard)
 
@@ -122,8 +148,10 @@ def main() -> None:
     """Fork a process for each line; say when one was killed."""
     logs.configure("error")
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    Transport(pool=1).close()  # reads the certificate authorities for all
     while True:
         told = hear()
+        the_map(told["config"])
         number = os.fork()
         if number == 0:
             code = 1

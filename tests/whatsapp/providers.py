@@ -137,6 +137,7 @@ def serving(answers: list[dict[str, Any]]) -> Iterator[Script]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def handle_it(self) -> None:
             size = int(self.headers.get("Content-Length", 0))

@@ -11,8 +11,9 @@ from looking import rows, staff_lines
 
 from bridge.demo.panel_example import ANA
 from bridge.demo.whatsapp.cloud import WABA_ID
+from bridge.errors import ErrorClass
 from bridge.store import tables, talk
-from bridge.whatsapp import ErrorClass, Inbound, Message, WebhookRequest
+from bridge.whatsapp import Inbound, Message, WebhookRequest
 
 BRUNO = 2
 
@@ -43,7 +44,7 @@ def test_he_is_asked_for_it_and_nothing_counts(talk_):
 
     (asked,) = asks(talk_)
     assert asked.to.startswith("AR.")
-    assert "Compártalo con el botón" in asked.text
+    assert "Se comparte con el botón" in asked.text
     assert proposals(talk_) == []
     assert staff_lines(talk_) == []
 

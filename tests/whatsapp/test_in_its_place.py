@@ -10,7 +10,7 @@ from looking import job, rows, staff_lines
 
 from bridge import upkeep
 from bridge.demo.panel_example import ANA, FRANK
-from bridge.store import tables, talk
+from bridge.store import outbox, reports, tables, talk
 from bridge.templateform import numbered
 from bridge.textfiles import read_all
 from bridge.whatsapp import Message, TemplateState
@@ -155,7 +155,7 @@ def test_in_another_language_it_is_told_in_that_language(wired, config_with):
 
 
 def test_values_stand_in_the_order_of_the_language_that_goes_out(wired, config_with):
-    texts = config_with() / "messages"
+    texts = config_with(own=("password_changed",)) / "messages"
     name, place = "{{ client.first_name }}", "{{ company.name }}"
     for language, text in (
         ("en", f"At {place} the password of {name} was changed, was it you?"),
@@ -174,7 +174,7 @@ def test_values_stand_in_the_order_of_the_language_that_goes_out(wired, config_w
 
 
 def test_two_kinds_of_one_language_may_have_their_own_order(wired, config_with):
-    config = config_with()
+    config = config_with(own=("password_changed",))
     texts = config / "messages"
     name, place = "{{ client.first_name }}", "{{ company.name }}"
     (texts / "es_AR").mkdir()
@@ -293,6 +293,81 @@ def test_everything_that_can_fail_in_turn_ends(talk_):
     assert open_ones == []
 
 
+# --- What waited for long goes by what is known now ---
+
+
+def test_what_waited_asks_for_the_templates_of_its_own_text_alone(talk_, monkeypatch):
+    approve(talk_)
+    close(talk_)
+    body = the_template(talk_, "password_changed")
+    message = Message(AR, "x", "es", "password_changed", "tag", body=body)
+    message = replace(message, button=("Ver", BUTTON.replace("{{1}}", "1")))
+    monkeypatch.setattr(talk, "known_templates", lambda _: pytest.fail("all of them"))
+    found = talk_.bridge.bench.sending.forms.first(message)
+
+    assert found.template is not None
+
+
+# --- Mended by a person ---
+
+
+def mend(kit):
+    """Let what is parked run again, as `events retry` does."""
+    now = kit.clock.now()
+    with kit.bridge.store.read() as db:
+        keys = reports.parked_keys(db, None)
+    kit.bridge.store.write(lambda db: outbox.again(db, now, keys=keys))
+    kit.work()
+    kit.advance(seconds=7)
+
+
+def test_what_was_refused_is_sent_anew_when_staff_have_mended_it(talk_):
+    approve(talk_)
+    talk_.cloud.states = ()
+    close(talk_)
+    welcome(talk_)
+    settle(talk_, 132012)
+    before = len(talk_.cloud.taken)
+    mend(talk_)
+
+    assert (before, len(talk_.cloud.taken)) == (1, 2)
+    assert talk_.cloud.taken[1].template == "password_changed"
+    assert [row.state for row in talk_.messages()] == ["failed", "accepted"]
+
+
+def test_mended_it_is_tried_once_and_waits_for_staff_again(talk_):
+    talk_.cloud.states = ()
+    welcome(talk_)
+    for _ in range(3):
+        fail(talk_, 131000)
+        talk_.advance(minutes=11)
+    tried = len(talk_.cloud.taken)
+    mend(talk_)
+    fail(talk_, 131000)
+    talk_.advance(minutes=11)
+
+    assert (tried, len(talk_.cloud.taken)) == (3, 4)
+    assert {row.state for row in rows(talk_.bridge.store, tables.jobs)} == {
+        "done",
+        "parked",
+    }
+
+
+def test_what_arrived_after_all_is_not_sent_anew_by_hand(talk_):
+    talk_.cloud.states = ()
+    welcome(talk_)
+    fail(talk_, 132012)
+    with talk_.bridge.store.read() as db:
+        [key] = reports.parked_keys(db, None)
+    now = talk_.clock.now()
+    talk_.bridge.store.write(lambda db: outbox.again(db, now, keys=[key]))
+    talk_.cloud.tell(talk_.cloud.taken[-1], "delivered")
+    talk_.tell()
+    talk_.advance(minutes=1)
+
+    assert len(talk_.cloud.taken) == 1
+
+
 # --- Why there is no template ---
 
 MISSING = [
@@ -357,7 +432,7 @@ GREETED = "Aviso de {{ company.name }} para {{ client.first_name }}: "
 
 def edited(wired, config_with):
     """Ana's alert is to go by template, and its text was changed since approval."""
-    config = config_with()
+    config = config_with(own=("password_changed",))
     kit = wired(config_dir=config)
     approve(kit)
     close(kit)

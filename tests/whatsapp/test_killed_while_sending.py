@@ -6,7 +6,6 @@ may be sent once more, no oftener.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from effort import FULL, pick
 from sweep.story import MORNING, Child
 
 from bridge.demo.clock import Clock
@@ -28,9 +28,7 @@ from tests.conftest import CONFIG
 from tests.test_kill_sweep import empty, rows
 from tests.whatsapp.providers import GIVEN
 
-FULL = os.environ.get("SWEEP") == "full"
-STEP = 1 if FULL else 7
-CLIENTS = (1, 2)
+STEP = pick(full=1, ci=7, quick=17)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +49,9 @@ class Scene:
     states: bool
     #: How many processes in a row are killed at the same point.
     kills: int = 1
+    #: Whom the alerts go to, and whether several go out at once.
+    clients: tuple[int, ...] = (1, 2)
+    threads: bool = False
 
     def __post_init__(self) -> None:
         self.clock = Clock(MORNING)
@@ -64,7 +65,7 @@ class Scene:
 
     def play(self, end_at: int) -> Scene:
         """Send while the child is killed at its n-th point, then let it finish."""
-        for client in CLIENTS:
+        for client in self.clients:
             self.world.change_password(client)
         self.rows = list(self.outbox.pending)
         with PanelServer(self.panel) as panel, StubServer(self.cloud) as cloud:
@@ -78,7 +79,7 @@ class Scene:
                 "cloud": {
                     k: v.format(url=cloud.url) for k, v in GIVEN["cloud"].items()
                 },
-            }
+            } | ({"threads": True} if self.threads else {})
             self._begin(end_at)
             for _ in range(8 + 2 * self.kills):
                 if not self._turn():
@@ -144,9 +145,9 @@ def _nobody(*_: Any) -> Any:
 def play(child: Child, database_url: str, secret: str) -> Callable[..., Scene]:
     """Return a function that plays the scene once, with the window open."""
 
-    def tell(end_at: int, *, states: bool = True, kills: int = 1) -> Scene:
+    def tell(end_at: int, *, states: bool = True, **more: Any) -> Scene:
         empty(database_url)
-        scene = Scene(child, database_url, secret, states, kills)
+        scene = Scene(child, database_url, secret, states, **more)
         store = Store(database_url, readers=1)
         for client in scene.world.clients.values():
             number = "+" + client.phonenumber.replace(".", "").lstrip("+")
@@ -176,7 +177,7 @@ def test_killed_at_each_step_of_a_send(
             if row.state not in ("done", "skipped")
         ]
         assert unfinished == [], point
-        assert len(counts) == len(CLIENTS), point
+        assert len(counts) == len(scene.clients), point
         assert scene.cloud.refused == []
         assert max(counts.values()) <= (1 if states else 2), point
         twice += max(counts.values()) > 1
@@ -185,7 +186,7 @@ def test_killed_at_each_step_of_a_send(
             break
         point += STEP
 
-    assert kills > 5
+    assert kills > pick(full=5, ci=5, quick=1)
     assert states or twice or not FULL
 
 
@@ -210,3 +211,26 @@ def test_killed_again_and_again_at_the_same_step(
         point += 2 * STEP
 
     assert kills == 4
+
+
+@pytest.mark.parametrize("states", [True, False])
+def test_killed_while_several_go_out_at_once(
+    play: Callable[..., Scene], database_url: str, states: bool
+) -> None:
+    many = tuple(World.example(Clock(MORNING)).clients)
+    point, kills, open_at_a_kill = 1, 0, 0
+    while True:
+        scene = play(point, states=states, clients=many, threads=True)
+        counts = sent_to(scene)
+        left = [row for row in rows(database_url, tables.jobs) if row.state != "done"]
+        assert [(row.key, row.reason) for row in left if row.state != "skipped"] == []
+        assert scene.cloud.refused == []
+        assert max(counts.values()) <= (1 if states else 2), point
+        open_at_a_kill = max(open_at_a_kill, sum(n > 1 for n in counts.values()))
+        kills += scene.killed
+        if not scene.killed:
+            break
+        point += pick(full=1, ci=19, quick=29)
+
+    assert kills > pick(full=5, ci=2, quick=1)
+    assert states or open_at_a_kill or not FULL

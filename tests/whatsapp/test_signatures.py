@@ -9,6 +9,7 @@ import json
 from urllib.parse import urlencode
 
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -102,7 +103,7 @@ def test_a_hostile_header_is_a_no_and_never_an_error(name, value):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     url=st.text(max_size=60),
     value=st.text(max_size=120),

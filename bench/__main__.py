@@ -6,7 +6,8 @@ import argparse
 import os
 from dataclasses import replace
 
-from bench.cases import CASES, Options, check
+from bench.cases import CASES, check
+from bench.options import Options
 from bench.table import Note, show, told
 
 

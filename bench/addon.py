@@ -23,7 +23,7 @@ from tests.addon.receiver import Receiver
 from tests.addon.stage import MariaDB, Stage, missing
 
 if TYPE_CHECKING:
-    from bench.cases import Options
+    from bench.options import Options
 
 SECRET = "whsec_YmVuY2hiZW5jaGJlbmNoYmVuY2hiZW5jaGJlbmNo"
 HOOK = ["InvoicePaid", {"invoiceid": 1, "invoice": {"object": "x"}}]

@@ -8,20 +8,40 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from bisect import bisect_left
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.processes import Missing, Place, bridge_environ, free_port, place
+from bench.processes import (
+    Missing,
+    Place,
+    bridge_environ,
+    free_port,
+    place,
+    postgres,
+)
 from bench.table import Note, Row, at_least, at_most
 from bench.whatsapp_hear import SECRET, fill
 
+#: How many threads the bridge has where BRIDGE_WORKERS says nothing else; a quarter
+#: of them, up to eight, is kept for what acts.
+BRIDGE_WORKERS = 32
 #: How long the stub thinks about a message, in seconds.
 _LATENCY = 0.15
 #: States a second, how many of them come in one request, and the longest queue. Meta
 #: puts several into one when it has them; one in each is the worst that may come.
 _STATES, _BATCHES, _QUEUE = 3000, (10, 1), 10.0
 _RATE = 1000
+#: What two processes share, and over how many seconds a rate is looked at.
+_SHARED, _WINDOW = 200, 5.0
+#: From when until when all of them ask.
+_BOTH: tuple[tuple[Callable[[list[float]], float], str], ...] = (
+    (max, "began"),
+    (min, "ended"),
+)
 _BODY = {
     "messaging_product": "whatsapp",
     "recipient_type": "individual",
@@ -48,8 +68,10 @@ def measure(
     seconds: float, runs: int, workers: int, heard_for: float
 ) -> list[Row | Note]:
     """Return the rows: *seconds* of each run of sending, *heard_for* of hearing."""
+    rows: list[Row | Note] = []
     try:
-        rows = _sending(seconds, runs, workers)
+        for threads in dict.fromkeys((BRIDGE_WORKERS, workers)):
+            rows += _sending(seconds, runs, threads)
     except Missing as error:
         rows = [Note(f"not measured: {error}")]
     rows += _limited(seconds, workers)
@@ -77,6 +99,8 @@ def _sending(seconds: float, runs: int, workers: int) -> list[Row | Note]:
             if found["left"] <= 0:
                 raise RuntimeError("all messages were out before the end")
     what = f"messages/s through TLS, {workers} threads"
+    if workers == BRIDGE_WORKERS:
+        what += " (the bridge's own number)"
     return [at_least(what, median(ours), median(others), "(bare loop)", 0.6)]
 
 
@@ -128,16 +152,45 @@ def _told(
 
 def _limited(seconds: float, workers: int) -> list[Row | Note]:
     """See whether the limiter holds its rate over any five seconds, from the first."""
+    rows = _held(seconds, workers, 1, _RATE, "")
+    try:
+        with postgres() as database:
+            for count, rate in ((1, _RATE), (2, _SHARED)):
+                rows += _held(seconds, workers, count, rate, database)
+    except Missing as error:
+        rows.append(Note(f"the shared limiter was not measured: {error}"))
+    return rows
+
+
+def _held(
+    seconds: float, workers: int, count: int, rate: int, database: str
+) -> list[Row | Note]:
+    """Let *count* processes ask one limiter, and see how far off they are together."""
+    given = {"threads": workers // count, "seconds": max(seconds, 5.0) + 3}
     with place() as at:
-        given = {"threads": workers, "seconds": max(seconds, 5.0) + 3}
         env = _environ(at, free_port(), workers)
-        found = _told(at, "limiter", given, env)
-    off = max(abs(found[name] - _RATE) for name in ("most", "least"))
-    what = f"limiter at {_RATE:,}/s, over any 5 s: off by"
+        env |= {"WHATSAPP_CLOUD_PER_SECOND": str(rate)}
+        if database:
+            env |= {"BRIDGE_DATABASE_URL": database}
+        with ThreadPoolExecutor(count) as pool:
+            runs = [pool.submit(_told, at, "limiter", given, env) for _ in range(count)]
+            told = [run.result() for run in runs]
+    times = sorted(when for one in told for when in one["times"])
+    both, ended = (end([one[at] for one in told]) for end, at in _BOTH)
+    steps = range(int((ended - both - _WINDOW) * 20))
+    within = [_within(times, both + step / 20, _WINDOW) for step in steps]
+    off = max(abs(found / _WINDOW - rate) for found in within)
+    first = _within(times, min(one["began"] for one in told), 1.0)
+    who = f"{count} on PostgreSQL, " if database else ""
+    what = f"limiter at {rate:,}/s, {who}over any 5 s: off by"
     return [
-        at_most(what, 100 * off / _RATE, "%", 2.0),
-        Row("let through in the first second", found["first"], "", _RATE, "(the rate)"),
+        at_most(what, 100 * off / rate, "%", 2.0),
+        Row("  let through in the first second", first, "", rate, "(the rate)"),
     ]
+
+
+def _within(times: list[float], start: float, seconds: float) -> int:
+    return bisect_left(times, start + seconds) - bisect_left(times, start)
 
 
 def _hearing(seconds: float, batch: int) -> list[Row | Note]:

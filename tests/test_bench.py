@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from effort import in_ci
 
 from bench.__main__ import main
 from bench.load import quantile
@@ -10,12 +11,13 @@ from bench.table import Note, Row, at_least, at_most, show, told
 
 
 def test_a_case_prints_ratios(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["schedule", "--seconds", "1", "--runs", "1", "--json"])
+    main(["schedule", "--seconds", "0.3", "--runs", "1", "--json"])
 
     printed = json.loads(capsys.readouterr().out)
     assert printed["case"] == "schedule"
-    assert [row["beside"] for row in printed["rows"]] == ["(flask)"]
-    assert printed["rows"][0]["ratio"] > 0
+    assert {row["beside"] for row in printed["rows"]} == {"(flask)"}
+    assert all(row["ratio"] > 0 for row in printed["rows"])
+    assert "this machine's speed: " in printed["notes"][-1]
 
 
 def test_without_php_the_addon_is_a_note(
@@ -54,6 +56,7 @@ def test_a_quantile_is_a_value_that_was_measured() -> None:
     assert quantile([], 0.99) == 0.0
 
 
+@in_ci
 def test_messages_go_out_through_tls_and_their_states_are_kept(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -61,7 +64,7 @@ def test_messages_go_out_through_tls_and_their_states_are_kept(
 
     printed = json.loads(capsys.readouterr().out)
     rows = {row["what"]: row for row in printed["rows"]}
-    assert printed["notes"] == []
+    assert [note for note in printed["notes"] if "no PostgreSQL here" not in note] == []
     assert rows["messages/s through TLS, 8 threads"]["ours"] > 0
     kept = [row for what, row in rows.items() if what.endswith("kept")]
     assert [(row["ours"], row["other"]) for row in kept] == [(900, 900)] * 2

@@ -52,7 +52,10 @@ command="${1:-help}"
 case "$command" in
 test)
     make_venv .venv-dev requirements-dev.lock
-    # A process for each core; a file's tests stay together, and share its fixtures.
+    # A process more than cores, since tests wait for servers and for each other; a
+    # file's tests stay together, and share its fixtures.
+    cores=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+    export PYTEST_XDIST_AUTO_NUM_WORKERS="${PYTEST_XDIST_AUTO_NUM_WORKERS:-$((cores + 1))}"
     exec .venv-dev/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile "$@"
     ;;
 check-code)

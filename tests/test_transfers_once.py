@@ -134,11 +134,15 @@ def test_a_message_that_counted_does_not_count_again_when_it_is_run_again(
     assert states(passing) == [("refused", None)]
 
 
-def test_what_was_written_long_ago_is_no_request(passing: Kit) -> None:
+@pytest.mark.parametrize("first", ["Ana", "Gabriela"])
+def test_what_was_written_long_ago_neither_asks_nor_agrees(
+    passing: Kit, first: str
+) -> None:
     text, now = request(passing), passing.clock.now()
-    write(passing, "Ana", text, written=now - timedelta(days=40))
-    write(passing, "Gabriela", text, written=now - timedelta(hours=1))
-    passing.work()
+    ago = {"Ana": timedelta(days=40), "Gabriela": timedelta(hours=1)}
+    for who in sorted(ago, key=lambda who: who != first):
+        write(passing, who, text, written=now - ago[who])
+        passing.work()
 
     (row,) = rows(passing.bridge.store, tables.transfers)
     assert (row.state, row.from_text) == ("proposed", None)

@@ -98,6 +98,15 @@ def _written(ctx: Context) -> datetime:
     return ctx.event.occurred_at if ctx.event else ctx.now
 
 
+def _runs_until(ctx: Context) -> datetime:
+    """Return until when a word counts, from when it was written.
+
+    What a provider delivers late is no fresh word, to ask or to agree.
+    """
+    written = min(_written(ctx), ctx.now)
+    return written + timedelta(hours=ctx.policies.transfers.expires_hours)
+
+
 def _sender(
     ctx: Context, number: str, text: str, asked: Asked, row: Transfer | None
 ) -> Sender:
@@ -159,6 +168,8 @@ def _again(ctx: Context, sender: Sender, asked: Asked, row: Transfer) -> Outcome
         if difference(sender.text, mine) is None:
             return _answer(ctx, sender, "repeated", row=row)
         return _differs(ctx, sender, row, mine)
+    if _runs_until(ctx) <= ctx.now:  # older than the request it would agree to
+        return _answer(ctx, sender, "expired", row=row)
     if difference(sender.text, other or "") is not None:
         return _differs(ctx, sender, row, other or "")
     ctx.keep(
@@ -209,9 +220,7 @@ def _propose(
     wrong = difference(sender.text, exact.text)
     if wrong is not None:
         return _answer(ctx, sender, "unclear", said=wrong.one)
-    # From when it was written: what a provider delivers late is no fresh word.
-    written = min(_written(ctx), ctx.now)
-    expires = written + timedelta(hours=ctx.policies.transfers.expires_hours)
+    expires = _runs_until(ctx)
     if expires <= ctx.now:
         return _answer(ctx, sender, "expired", fields={"service": values["service"]})
     if before is not None:

@@ -7,7 +7,7 @@ repeated, settled and told of as one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -39,6 +39,18 @@ class Sharing:
     events: dict[str, Event]
     now: datetime
     record: Record
+    _begun: bool = False
+
+    @property
+    def own(self) -> bool:
+        """Whether what befell the job is its own: nobody was put together with it."""
+        return not self._begun and self.job.together is None
+
+    def leave(self) -> None:
+        """Let the others go on together, without the job."""
+        for one in self.members:
+            self.record(one, [], self._context(one), _again(self.now), "")
+        self.members.clear()
 
     def offer(self, ctx: Context) -> None:
         """Let the action take the others along, where there may be any."""
@@ -52,6 +64,7 @@ class Sharing:
 
     def _again(self, leader: Context) -> list[dict[str, Any]]:
         """Return those of a message that was put together before."""
+        self._begun = True
         with self.bench.store.read() as db:
             others = groups.others(db, root_of(self.job.key))
         self.events.update(self.bench.events_of(others))
@@ -72,6 +85,7 @@ class Sharing:
 
     def _take(self, leader: Context, group_after: int) -> list[dict[str, Any]]:
         """Claim what waits with it, and write down that they share a message."""
+        self._begun = True
         key = self.job.group_key or ""
         here = len(self.members) + 1
         if here <= group_after and not self.bench.more_than(
@@ -120,5 +134,9 @@ def _passed_on(ctx: Context, leader: Context) -> bool:
     return ctx.facts.client.id != leader.client_id
 
 
+def _again(now: datetime) -> Finish:
+    return Finish("waiting", run_at=now, forget_attempt=True)
+
+
 def _alone(now: datetime) -> Finish:
-    return Finish("waiting", run_at=now, group_key="", forget_attempt=True)
+    return replace(_again(now), group_key="")

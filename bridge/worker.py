@@ -248,6 +248,7 @@ class Worker:
         members = list(jobs[1:])
         never = False
         once = ""
+        sharing: Sharing | None = None
         try:
             ctx = self.bench.context(job, event, now)
             if job.deaths >= DEATHS:
@@ -269,7 +270,10 @@ class Worker:
         grouped = bool(members) or job.together is not None
         left = never or finish.unsure or job.maybe_sent > 0
         if grouped and finish.state in ("parked", "skipped") and not left:
-            finish = each_alone(finish, self.bench.now())
+            if sharing is not None and sharing.own:
+                sharing.leave()
+            else:
+                finish = each_alone(finish, self.bench.now())
         log.info("job", action=job.action, state=finish.state, reason=finish.reason)
         self.bench.metrics.jobs.labels(job.action, finish.state).inc()
         soon = self._lanes is not None

@@ -106,7 +106,7 @@ def _job(event: Event, rule: Rule, now: datetime) -> NewJob:
         event_id=event.id,
         action=rule.do,
         rule=rule.name,
-        run_at=now,
+        run_at=min(event.received_at, now),  # what was matched together has an order
         parameters=dict(rule.parameters),
         steps=[_plain(step) for step in rule.then],
         condition=rule.when.source if rule.when else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,18 @@ def test_matching_again_adds_nothing(kit: Kit) -> None:
 
     assert (match(kit), match(kit)) == (1, 0)
     assert len(keys(kit)) == 2
+
+
+def test_what_is_matched_together_keeps_the_order_in_which_it_came(kit: Kit) -> None:
+    came = []
+    for client in (3, 1, 2):
+        kit.world.create_invoice(client, [Line("Algo", Decimal(10))])
+        kit.flush()
+        came.append(kit.clock.now())
+        kit.clock.advance(timedelta(milliseconds=1))
+    match(kit)
+
+    assert sorted(row.due_at for row in rows(kit.bridge.store, tables.jobs)) == came
 
 
 def test_an_event_without_a_rule_is_kept_and_says_so(kit: Kit) -> None:

@@ -66,8 +66,11 @@ def away(kit: Kit, bridge_for: Callable[..., wiring.Bridge]) -> tuple[Kit, Away]
 
 
 def bill(kit: Kit, times: int) -> None:
+    """Have so many alerts wait, each a moment after the one before."""
     for number in range(times):
         kit.world.create_invoice(1 + number % 6, [Line("Algo", Decimal(10))])
+        kit.flush()
+        kit.clock.advance(timedelta(milliseconds=1))
 
 
 def minutes(kit: Kit, count: int) -> None:

@@ -173,6 +173,7 @@ def play(kit: Kit, step: dict[str, Any], links: dict[str, str]) -> None:
             text = text_of(kit, word, links)
             write(kit, key, text)
             if "together" in step:
+                kit.clock.advance(timedelta(milliseconds=1))
                 write(kit, step["together"], text)
     kit.work()
 

@@ -22,6 +22,62 @@ _RULE_TEXTS = {
     "then": "what follows when it worked, in order; texts see `result`",
 }
 
+#: What an editor shows of each key of `policies`, `inbound` and `company`.
+_ABOUT = {
+    "policies.alerts": "when alerts wait, and how many become one message",
+    "policies.alerts.quiet_hours": "between these hours of the panel's day only urgent "
+    "alerts go out; null: at any hour",
+    "policies.alerts.quiet_hours.from": 'as "22:00"',
+    "policies.alerts.quiet_hours.to": 'as "08:00"',
+    "policies.alerts.group_after": "more waiting alerts of one rule to one client than "
+    "these become one message",
+    "policies.upgrades": "how plan changes are priced, and how many may be ordered",
+    "policies.upgrades.charge": "the difference between the plans; days never count",
+    "policies.upgrades.paid_basis": "what counts as paid: the invoice of the running "
+    "period, or the service's recurring amount",
+    "policies.upgrades.contact": "whom a client asks for what has no price: an "
+    "address, mailto:, tel: or plain words",
+    "policies.upgrades.paths": "product: [what it may become]; {}: the panel's list",
+    "policies.upgrades.ladders": "products of one kind, the lowest plan first",
+    "policies.upgrades.max_orders_per_hour": "what is over it is not ordered",
+    "policies.upgrades.max_orders_per_day": "what is over it is not ordered",
+    "policies.upgrades.max_orders_per_client_per_day": "what is over it is not ordered",
+    "policies.cancellations": "at which hour services end, reminders, and caps",
+    "policies.cancellations.immediate_at": "hour at which immediate ones end, the same "
+    "day",
+    "policies.cancellations.end_of_day": "hour at which the others end, on the last "
+    "day paid for",
+    "policies.cancellations.remind_days": "how many days before the end clients are "
+    "reminded",
+    "policies.cancellations.max_terminations_per_hour": "what is over it waits",
+    "policies.cancellations.max_terminations_per_day": "what is over it waits "
+    "for staff",
+    "policies.cancellations.max_terminations_per_client_per_day": "what is over it "
+    "waits for staff",
+    "policies.transfers": "how a change of owner is agreed, and caps",
+    "policies.transfers.expires_hours": "how long the first side's word waits for the "
+    "other's, in hours",
+    "policies.transfers.approval": "whether staff have to move each service",
+    "policies.transfers.verified_field": "number of the custom field that marks a "
+    "verified account; null: the panel's own mark of the e-mail",
+    "policies.transfers.ticket_department": "number of the department that moves "
+    "services",
+    "policies.transfers.max_transfers_per_hour": "what is over it waits",
+    "policies.transfers.max_transfers_per_day": "what is over it waits for staff",
+    "policies.transfers.max_transfers_per_client_per_day": "of the one who gives; what "
+    "is over it waits for staff",
+    "policies.staff": "how staff hear of what waits for them",
+    "policies.staff.ticket_department": "number of a department that gets tickets; "
+    "null: a line in the panel's activity log",
+    "inbound": "what becomes of messages that no known word answers",
+    "inbound.other": "one answer a day; that and a ticket; or nothing",
+    "inbound.department": "number of the department of that ticket",
+    "company": "who writes to the clients",
+    "company.name": "as clients know it",
+    "company.client_area": "the client area's address, https://...",
+    "company.whatsapp": 'the number clients write to, as "+54 9 11 5555-0100"',
+}
+
 
 def json_schema() -> dict[str, Any]:
     """Return the map's JSON Schema, made from the marshmallow schemas."""
@@ -56,9 +112,9 @@ def json_schema() -> dict[str, Any]:
                 },
                 "additionalProperties": False,
             },
-            "policies": convert.schema(PoliciesSchema()),
-            "inbound": convert.schema(InboundSchema()),
-            "company": convert.schema(CompanySchema()),
+            "policies": convert.whole(PoliciesSchema(), "policies"),
+            "inbound": convert.whole(InboundSchema(), "inbound"),
+            "company": convert.whole(CompanySchema(), "company"),
         },
         "definitions": {
             "rules": rules,
@@ -86,21 +142,28 @@ class _Converter:
         assert plugin.converter is not None  # set by the line above
         self._apispec = plugin.converter
 
-    def field(self, field: fields.Field[Any]) -> dict[str, Any]:
-        """Return the JSON Schema of one field."""
+    def field(self, field: fields.Field[Any], path: str = "") -> dict[str, Any]:
+        """Return the JSON Schema of one field, with what is said of its *path*."""
         if isinstance(field, fields.Nested):
-            made = self.schema(field.schema)
-            return {"anyOf": [made, {"type": "null"}]} if field.allow_none else made
-        return dict(self._apispec.field2property(field))
+            made = self.whole(field.schema, path)
+            made = {"anyOf": [made, {"type": "null"}]} if field.allow_none else made
+        else:
+            made = dict(self._apispec.field2property(field))
+        return made | ({"description": _ABOUT[path]} if path in _ABOUT else {})
 
-    def schema(self, schema: Schema) -> dict[str, Any]:
+    def whole(self, schema: Schema, path: str) -> dict[str, Any]:
         """Return the JSON Schema of a whole schema; unknown keys are errors."""
         known = {f.data_key or name: f for name, f in schema.fields.items()}
         made: dict[str, Any] = {
             "type": "object",
             "additionalProperties": False,
-            "properties": {name: self.field(field) for name, field in known.items()},
+            "properties": {
+                name: self.field(field, f"{path}.{name}")
+                for name, field in known.items()
+            },
         }
+        if path in _ABOUT:
+            made["description"] = _ABOUT[path]
         required = sorted(name for name, field in known.items() if field.required)
         return made | ({"required": required} if required else {})
 
@@ -121,11 +184,17 @@ class _Converter:
             **{key: {} for key in sorted(every - own.keys())},
             **own,
         }
+        names = sorted(known)
+        do = {
+            "description": "what is done",
+            "enum": names,
+            "markdownEnumDescriptions": [known[name].summary for name in names],
+        }
         return {
             "type": "object",
             "required": ["do"],
             "additionalProperties": False,
-            "properties": {"do": {"enum": sorted(known)}} | properties,
+            "properties": {"do": do} | properties,
             "allOf": [self._if(found, every) for found in known.values()],
         }
 

@@ -492,6 +492,21 @@ def plain(path):
     return json.loads(json.dumps(YAML(typ="safe").load(path.read_text("utf-8"))))
 
 
+def keys_without_a_word(schema, path):
+    for part in (schema, *schema.get("anyOf", [])):
+        for name, below in part.get("properties", {}).items():
+            if "description" not in below:
+                yield f"{path}.{name}"
+            yield from keys_without_a_word(below, f"{path}.{name}")
+
+
+@pytest.mark.parametrize("section", ["policies", "inbound", "company"])
+def test_editors_show_a_word_on_each_key(section):
+    schema = json_schema()["properties"][section]
+
+    assert list(keys_without_a_word(schema, section)) == []
+
+
 def test_editors_find_nothing_wrong_in_the_default_map(validator):
     assert list(validator.iter_errors(plain(Path("config/hooks.yaml")))) == []
 

@@ -13,6 +13,7 @@ from bridge.demo.whatsapp.evolution import EvolutionStub
 from bridge.demo.whatsapp.server import StubServer
 from bridge.errors import Reason, RemoteError
 from bridge.store import talk
+from bridge.store.recipients import DAY
 from bridge.transport import Answer
 from tests.shells import cloud_shell, failing, of_json
 
@@ -98,6 +99,29 @@ def test_without_an_approved_template_it_says_what_to_do(cloud, stub, more, says
 
     assert f"{says}`whmcs-bridge templates push`" in result.output
     assert stub.taken == []
+
+
+def test_by_template_it_is_one_of_the_days_people(cloud, stub, kit):
+    stub.templates.add("hello_world", "en_US", "Hello World")
+
+    told = [notify(cloud).stderr for _ in range(2)]
+
+    with kit.bridge.store.read() as db:
+        counted = talk.reached(db, "cloud", kit.clock.now() - DAY)
+    assert list(counted) == [TO]
+    assert ["1 of 2000 people a day were written to" in one for one in told] == [
+        True,
+        True,
+    ]
+
+
+def test_free_text_is_none_of_the_days_people(cloud, kit):
+    kit.bridge.store.write(lambda db: talk.wrote(db, TO, kit.clock.now()))
+
+    notify(cloud)
+
+    with kit.bridge.store.read() as db:
+        assert talk.reached(db, "cloud", kit.clock.now() - DAY) == {}
 
 
 def test_what_the_provider_refuses_ends_with_one(cloud, stub):

@@ -19,15 +19,23 @@ from bridge.commands.comparing import compare, in_use, variables_of
 from bridge.commands.events import to_read
 from bridge.commands.shared import show
 from bridge.commands.starting import to_send
-from bridge.errors import ConfigError, ErrorClass, RemoteError, SendError
+from bridge.errors import (
+    ConfigError,
+    ErrorClass,
+    RemoteError,
+    SendError,
+    StoreUnavailable,
+    StoreUnusable,
+)
 from bridge.forming import form_of
 from bridge.hookmap import HookMap, load_map
+from bridge.ledger import keep_messages
 from bridge.settings import Settings
 from bridge.store import Store, engines, schema, talk
 from bridge.store.recipients import DAY
 from bridge.tier import reserve
 from bridge.transport import Answer, Call, Transport
-from bridge.whatsapp import Health, Message, Provider, TemplateState
+from bridge.whatsapp import Health, Message, Provider, Receipt, TemplateState
 from bridge.whatsapp.phones import explain, normalise
 from bridge.whatsapp.templates import chosen
 
@@ -181,6 +189,8 @@ def test(number: str, name: str, dry_run: bool, as_json: bool) -> None:
         sys.exit(4 if away else 1)
     state = receipt.states[-1].value if receipt.states else "accepted"
     told = {"to": to, "provider": provider.name, "form": form_of(message)}
+    if message.template is not None:
+        _count(settings, provider, message, receipt, state)
     if as_json:
         return show(told | {"state": state, "id": receipt.id})
     if (counted := _counted(settings, provider)) is not None:
@@ -189,6 +199,40 @@ def test(number: str, name: str, dry_run: bool, as_json: bool) -> None:
     if "accepted" in state:
         click.echo("Accepted is not delivered: see that it arrives.", err=True)
     return None
+
+
+def _count(
+    settings: Settings,
+    provider: Provider,
+    message: Message,
+    receipt: Receipt,
+    state: str,
+) -> None:
+    """Keep a test that went by template: its recipient is one of the day's people."""
+    row = {
+        "key": message.tag,
+        "job_key": message.tag,
+        "event_id": None,
+        "client_id": None,
+        "name": message.name,
+        "language": message.language,
+        "to": message.to,
+        "text": message.whole,
+        "provider": provider.name,
+        "provider_id": receipt.id,
+        "state": state,
+        "states": [one.value for one in receipt.states],
+        "created_at": wiring.now(),
+        "form": form_of(message),
+        "reached": receipt.detail.get("reached"),
+    }
+    try:
+        with to_read(settings) as there:
+            schema.migrate(there.database_url)
+            with closing(Store(there.database_url, readers=1)) as store:
+                store.write(lambda db: keep_messages(db, [row]))
+    except (StoreUnavailable, StoreUnusable) as error:
+        click.echo(f"It is not counted among the day's people: {error}", err=True)
 
 
 def _message(settings: Settings, provider: Provider, to: str, name: str) -> Message:

@@ -124,6 +124,26 @@ def test_free_text_is_none_of_the_days_people(cloud, kit):
         assert talk.reached(db, "cloud", kit.clock.now() - DAY) == {}
 
 
+def test_what_says_something_else_than_its_text_is_not_sent(cloud, stub):
+    stub.templates.add("welcome", "es", "Hola {{1}}, bienvenido a {{2}}.")
+
+    result = notify(cloud, "--message", "welcome", status=1)
+
+    assert 'the template "welcome" says something else than its text' in result.output
+    assert "whmcs-bridge templates push" in result.output
+    assert stub.taken == []
+
+
+def test_another_approved_one_that_says_its_text_stands_in(cloud, stub):
+    cloud("templates", "push", "--name", "invoice_created", "--language", "es")
+    stub.review("invoice_created", "es", "APPROVED")
+    stub.templates.add("welcome", "es", "Hola {{1}}, bienvenido a {{2}}.")
+
+    notify(cloud)
+
+    assert [one.template for one in stub.taken] == ["invoice_created"]
+
+
 def test_what_the_provider_refuses_ends_with_one(cloud, stub):
     stub.templates.add("hello_world", "en_US", "Hello World")
     stub.play("payment")

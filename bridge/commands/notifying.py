@@ -37,7 +37,7 @@ from bridge.tier import reserve
 from bridge.transport import Answer, Call, Transport
 from bridge.whatsapp import Health, Message, Provider, Receipt, TemplateState
 from bridge.whatsapp.phones import explain, normalise
-from bridge.whatsapp.templates import chosen
+from bridge.whatsapp.templates import chosen, current, says
 
 _TEXT = "Mensaje de prueba del puente. / A test message of the bridge."
 #: Templates that may stand in for a test outside the 24 hours: Meta gives the first
@@ -243,16 +243,34 @@ def _message(settings: Settings, provider: Provider, to: str, name: str) -> Mess
         message = _of_text(settings, message, name)
     if not provider.windowed or _wrote_lately(settings, to):
         return message
-    found = _approved(settings, provider.templates(), name)
-    if found is None:
-        what = f'the template "{name}" is not' if name else "no template is"
-        raise click.ClickException(
-            f"{what} approved: `whmcs-bridge templates push`. Or let that "
-            "person write to the number first: for a day free text may be sent."
-        )
-    if found.name in load_map(settings.config_dir).texts.names():
-        message = _of_text(settings, message, found.name, found.language)
-    return replace(message, name=found.name, free=False, template=found.template)
+    filled = _by_template(settings, message, current(provider.templates()), name)
+    return replace(filled, free=False)
+
+
+def _by_template(
+    settings: Settings, message: Message, states: list[TemplateState], name: str
+) -> Message:
+    """Return it by an approved template that says what its text says."""
+    hookmap: HookMap = load_map(settings.config_dir)
+    what = (
+        f'the template "{name}" is not approved' if name else "no template is approved"
+    )
+    for one in [name] if name else [*_STAND_INS, *sorted(in_use(hookmap))]:
+        found = chosen(states, one, settings.language, "en_US")
+        if found is None:
+            continue
+        ours = one in hookmap.texts.names()
+        if not ours and "{{" in found.body:
+            continue
+        if ours:
+            message = _of_text(settings, message, one, found.language)
+        if not ours or says(found, message):
+            return replace(message, name=one, template=found.template)
+        what = f'the template "{one}" says something else than its text'
+    raise click.ClickException(
+        f"{what}: `whmcs-bridge templates push`. Or let that "
+        "person write to the number first: for a day free text may be sent."
+    )
 
 
 def _of_text(
@@ -274,22 +292,8 @@ def _of_text(
         category=found.category,
         values=found.values,
         button=found.button,
+        body=found.body,
     )
-
-
-def _approved(
-    settings: Settings, states: list[TemplateState], name: str
-) -> TemplateState | None:
-    """Return the template that stands in for a test, None if none is approved."""
-    hookmap: HookMap = load_map(settings.config_dir)
-    names = [name] if name else [*_STAND_INS, *sorted(in_use(hookmap))]
-    for one in names:
-        found = chosen(states, one, settings.language, "en_US")
-        if found is not None and (
-            one in hookmap.texts.names() or "{{" not in found.body
-        ):
-            return found
-    return None
 
 
 def _wrote_lately(settings: Settings, to: str) -> bool:

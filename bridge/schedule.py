@@ -105,6 +105,7 @@ class Schedule:
         ticks: list[tuple[str, Callable[[], object], float]] = [
             ("telephones", partial(self._led, upkeep.index_phones), 30),
             ("templates", partial(self._led, upkeep.sync_templates), 60 * 60),
+            ("edited", partial(self._led, upkeep.reread_templates), 60),
             ("provider", partial(self._led, upkeep.watch_session), 5 * 60),
             ("people a day", partial(self._led, upkeep.sync_people), 60 * 60),
         ]

@@ -10,6 +10,7 @@ from looking import job, rows, staff_lines
 
 from bridge import upkeep
 from bridge.demo.panel_example import ANA, FRANK
+from bridge.demo.whatsapp.cloud import WABA_ID
 from bridge.store import outbox, reports, tables, talk
 from bridge.templateform import numbered
 from bridge.textfiles import read_all
@@ -412,6 +413,27 @@ def test_one_that_is_looked_at_holds_its_messages(talk_, status, by_webhook):
     assert (waiting.state, before, len(talk_.cloud.taken)) == ("waiting", 0, 1)
     word = status.lower().replace("_", " ")
     assert f"cannot be sent now: es is {word}" in waiting.reason
+
+
+@pytest.mark.parametrize("field", ["components_update", "status_update"])
+def test_one_that_was_edited_at_metas_is_read_anew_at_once(talk_, field):
+    approve(talk_)
+    close(talk_)
+    named = {"name": "password_changed", "language": "es", "id": "1"}
+    value = {f"message_template_{name}": word for name, word in named.items()}
+    value |= {"event": "APPROVED"} if field == "status_update" else {}
+    change = {"field": f"message_template_{field}", "value": value}
+    kept = talk_.cloud.templates.kept["password_changed", "es"]
+    kept.components[0] = {"type": "BODY", "text": "Hola {{1}}, saludos de {{2}}."}
+    talk_.cloud.post({"entry": [{"id": WABA_ID, "changes": [change]}]})
+    talk_.tell()
+    bench = talk_.bridge.bench
+    again = [upkeep.reread_templates(bench) for _ in range(2)]
+    welcome_or_hold(talk_)
+
+    assert again == [True, False]
+    assert talk_.cloud.taken == []
+    assert "says something else than the text" in job(talk_, "/user-password").reason
 
 
 def test_one_that_was_rejected_holds_nothing(talk_):

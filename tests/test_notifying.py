@@ -179,6 +179,15 @@ def test_a_dry_run_sends_nothing(cloud, stub):
     assert stub.taken == []
 
 
+def test_a_dry_run_answers_as_json_too(cloud, stub, monkeypatch):
+    asked = of_json(notify(cloud, "--dry-run", "--json"))
+    monkeypatch.setenv("BRIDGE_DRY_RUN", "true")
+    by_setting = of_json(notify(cloud, "--json"))
+
+    assert asked == {"to": TO, "provider": "cloud", "state": "dry run"} == by_setting
+    assert stub.taken == []
+
+
 # --- The public address ---
 
 

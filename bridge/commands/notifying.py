@@ -176,7 +176,10 @@ def test(number: str, name: str, dry_run: bool, as_json: bool) -> None:
         raise click.BadParameter(why, param_hint="--to")
     provider = wiring.make_provider(settings, wiring.now)
     if dry_run or settings.dry_run:
-        click.echo(f"would send to {to} through {provider.name}: {name or _TEXT}")
+        if as_json:
+            show({"to": to, "provider": provider.name, "state": "dry run"})
+        else:
+            click.echo(f"would send to {to} through {provider.name}: {name or _TEXT}")
         if settings.dry_run and not dry_run:
             click.echo("(BRIDGE_DRY_RUN is true.)", err=True)
         return

@@ -33,7 +33,14 @@ from bridge.whatsapp import (
     Unreadable,
     WebhookRequest,
 )
-from bridge.whatsapp.baileys import Addresses, content, digits, identity, wordless
+from bridge.whatsapp.baileys import (
+    Addresses,
+    callbacks,
+    content,
+    digits,
+    identity,
+    wordless,
+)
 from bridge.whatsapp.line import Line, Rule, Sends, by_status
 from bridge.whatsapp.phones import elsewhere, nobody
 from bridge.whatsapp.reading import (
@@ -222,7 +229,7 @@ class EvolutionProvider(Provider):
             what = "BRIDGE_PUBLIC_URL is not set: states and replies cannot come in"
             return [*here, Health("warning", what)]
         if text(hook, "url") == wanted and pick(hook, "enabled") is not False:
-            return [*here, Health("ok", "callbacks come here")]
+            return [*here, _heard(hook)]
         return [*here, Health("warning", f"callbacks should go to {wanted}")]
 
     def _get(self, path: str) -> Any:
@@ -245,6 +252,15 @@ class EvolutionProvider(Provider):
             raise RemoteError(self.name, Reason.UNREADABLE, what)
         self._known.put(number, address)
         return address
+
+
+def _heard(hook: Any) -> Health:
+    """Judge what Evolution says of callbacks that come to the right address."""
+    if True in (pick(hook, "webhookByEvents"), pick(hook, "byEvents")):
+        what = "each event is called back at an address of its own (byEvents), where "
+        return Health("error", f"{what}nobody hears it: switch that off")
+    events = ("MESSAGES_UPSERT", "MESSAGES_UPDATE", "CONNECTION_UPDATE")
+    return callbacks(pick(hook, "events"), *events)
 
 
 def _states(data: Any, now: datetime) -> Iterator[Notice]:

@@ -94,7 +94,8 @@ def settle_failure(
     if found is ErrorClass.FIX:
         raise Parked(f'the text "{sent.name}" was refused ({why})')
     same = [one for one in _tried(sent) if one in _WAITS]
-    if found not in _WAITS or len(same) >= _AGAIN:
+    most = 1 if found is ErrorClass.LATER else _AGAIN  # more would prolong it
+    if found not in _WAITS or len(same) >= most:
         raise Parked(f"sent {sent.again + 1} times, and it failed each time ({why})")
     return _send_anew(ctx, sent, _Anew(found.value, ctx.now + _WAITS[found]), why)
 

@@ -278,6 +278,19 @@ def test_later_pair_and_retry_wait_their_time(talk_, code, wait):
     assert anew.run_at - talk_.clock.now() == wait
 
 
+def test_what_meta_withheld_again_a_day_later_is_sent_no_more(talk_):
+    approve(talk_)
+    close(talk_)
+    talk_.cloud.states = ()
+    welcome_or_hold(talk_)
+    for _ in range(3):
+        fail(talk_, 131049)
+        talk_.advance(hours=25)
+
+    assert len(talk_.cloud.taken) == 2
+    assert talk_.messages()[-1].state == "failed"
+
+
 def test_everything_that_can_fail_in_turn_ends(talk_):
     for language in ("es", "es_AR"):
         approve(talk_, language)

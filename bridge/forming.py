@@ -152,7 +152,8 @@ class Forms:
         if not self.provider.windowed or message.asks:
             raise error
         if error.kind is ErrorClass.AS_TEMPLATE and message.free:
-            self.store.write(lambda db: talk.close_window(db, message.to))
+            now = self.now()
+            self.store.write(lambda db: talk.close_window(db, message.to, now))
             return self._as_template(message)
         refused = message.template
         if refused is None or error.instead not in (Instead.LANGUAGE, Instead.APPROVAL):

@@ -30,7 +30,8 @@ def approve(kit, language="es", name="password_changed", body=""):
 
 def close(kit, client=ANA):
     kit.cloud.open = set()
-    kit.bridge.store.write(lambda db: talk.close_window(db, kit.number(client)))
+    number, now = kit.number(client), kit.clock.now()
+    kit.bridge.store.write(lambda db: talk.close_window(db, number, now))
 
 
 def settle(kit, code):
@@ -261,6 +262,24 @@ def test_as_a_template_once(talk_):
         settle(talk_, 131047)
 
     assert [one.template for one in talk_.cloud.taken] == ["", "password_changed"]
+
+
+def test_who_wrote_after_it_failed_is_answered_freely(talk_):
+    talk_.cloud.states = ()
+    welcome(talk_)
+    talk_.cloud.tell(talk_.cloud.taken[-1], "failed", 131047)
+    late = talk_.cloud.take()
+    talk_.clock.advance(timedelta(minutes=1))
+    talk_.cloud.write(talk_.number(ANA), "hola")
+    talk_.tell()
+    talk_.cloud.pending += late
+    talk_.tell()
+    for _ in range(3):
+        talk_.advance(seconds=7)
+
+    assert [one.template for one in talk_.cloud.taken] == ["", "", ""]
+    again = job(talk_, "/again:1")
+    assert (again.state, talk_.texts.count("inbound_reply")) == ("done", 1)
 
 
 WAITS = [(131049, timedelta(hours=24)), (131056, timedelta(seconds=16)),

@@ -48,6 +48,7 @@ class EvolutionStub(Stub):
         self.absent: set[str] = set()
         #: Whether each event is posted to an address of its own, and which are at all.
         self.by_events = False
+        self.headers: dict[str, str] | None = {"X-Bridge-Token": WEBHOOK_TOKEN}
         self.events = ["MESSAGES_UPSERT", "MESSAGES_UPDATE", "CONNECTION_UPDATE"]
 
     def answer(self, ask: Ask) -> Reply:
@@ -72,7 +73,8 @@ class EvolutionStub(Stub):
 
     def _hook(self) -> dict[str, Any]:
         found = {"enabled": bool(self.webhook), "url": self.webhook}
-        return found | {"webhookByEvents": self.by_events, "events": self.events}
+        found |= {"webhookByEvents": self.by_events, "events": self.events}
+        return found | {"headers": self.headers}
 
     def _found(self, number: str) -> dict[str, Any]:
         jid = f"{number}@s.whatsapp.net"

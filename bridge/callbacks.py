@@ -211,6 +211,7 @@ def _keep_others(
             told["category"] = one.category
             known = {name: value for name, value in told.items() if value}
             talk.note_template(db, one.name, one.language, now, **known)
+            held.changed(db, now)
             if one.status == "APPROVED":
                 held.release(db, one.name, now)
         elif isinstance(one, ConsentNotice):

@@ -25,6 +25,7 @@ from bridge.whatsapp.templates import chosen, nearest_held, says, unapproved
 
 #: What waits for a template to be approved again looks for itself so often.
 HELD_FOR = timedelta(hours=1)
+_PLACE = re.compile(r"\{\{(\d+)\}\}", re.ASCII)
 _OTHERWISE = "says something else than the text: whmcs-bridge templates push"
 
 
@@ -151,7 +152,8 @@ class Forms:
         if not self.provider.windowed or message.asks:
             raise error
         if error.kind is ErrorClass.AS_TEMPLATE and message.free:
-            self.store.write(lambda db: talk.close_window(db, message.to))
+            now = self.now()
+            self.store.write(lambda db: talk.close_window(db, message.to, now))
             return self._as_template(message)
         refused = message.template
         if refused is None or error.instead not in (Instead.LANGUAGE, Instead.APPROVAL):
@@ -183,6 +185,16 @@ def _as(found: TemplateState, message: Message) -> Message:
     if button is not None and found.label:
         button = (found.label, button[1])
     return replace(message, free=False, template=found.template, button=button)
+
+
+def within(message: Message, longest: int) -> Message:
+    """Return free text that is too long with the values of its template: cut to fit."""
+    if message.template is not None or len(message.whole) <= longest:
+        return message
+    values = dict(enumerate(message.values, 1))
+    if not values or len(_PLACE.findall(message.body)) != len(values):
+        return message
+    return replace(message, text=_PLACE.sub(lambda m: values[int(m[1])], message.body))
 
 
 def form_of(message: Message) -> str:

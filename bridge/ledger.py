@@ -200,6 +200,10 @@ class StoreBook(TransferLedger, WishLedger):
         reason = f"{HELD_BACK}{why}"
         self._store.write(lambda db: outbox.wait_again(db, key, reason, self._now))
 
+    def close_window(self, number: str, at: datetime) -> None:
+        """Note that the provider says the 24 hours of a number were over then."""
+        self._store.write(lambda db: talk.close_window(db, number, at))
+
     def refuse_template(self, name: str, language: str, status: str, why: str) -> None:
         """Note what a template is since the provider refused it."""
         say = partial(talk.note_template, status=status, reason=why)

@@ -30,6 +30,7 @@ TRIES = 10
 _FIRST = 5.0
 _LONGEST = timedelta(hours=6)
 _OBEYED = timedelta(hours=1)
+_LATER = timedelta(hours=24)
 
 
 def result_of(error: BridgeError, job: Job, now: datetime) -> Finish:
@@ -81,11 +82,18 @@ def _after_the_provider(error: SendError, job: Job, now: datetime) -> Finish:
     if job.attempts >= TRIES:
         return Finish("parked", f"{error} ({job.attempts} tries)")
     if kind is ErrorClass.LATER:
-        return Finish("retry", str(error), run_at=now + timedelta(hours=24))
+        return _later(error, job, now)
     if kind is ErrorClass.PAIR:
         seconds = error.retry_after or 4 ** min(job.attempts - 1, 3)
         return Finish("retry", str(error), run_at=now + timedelta(seconds=seconds))
     return again(str(error), job, now, error.retry_after, timedelta(0))
+
+
+def _later(error: SendError, job: Job, now: datetime) -> Finish:
+    """Try it once more a day later, not again: that would prolong what withholds it."""
+    if job.attempts > 1 and now - job.created_at >= _LATER:
+        return Finish("parked", f"{error}: tried again a day later, and withheld again")
+    return Finish("retry", str(error), run_at=now + _LATER)
 
 
 def _unsure(error: SendError, job: Job, now: datetime) -> Finish:

@@ -35,6 +35,7 @@ from bridge.store import (
     progress,
     recipients,
     reports,
+    told,
     turns,
 )
 from bridge.store.wishes import MARKETING
@@ -104,6 +105,7 @@ class Schedule:
         ticks: list[tuple[str, Callable[[], object], float]] = [
             ("telephones", partial(self._led, upkeep.index_phones), 30),
             ("templates", partial(self._led, upkeep.sync_templates), 60 * 60),
+            ("edited", partial(self._led, upkeep.reread_templates), 60),
             ("provider", partial(self._led, upkeep.watch_session), 5 * 60),
             ("people a day", partial(self._led, upkeep.sync_people), 60 * 60),
         ]
@@ -203,14 +205,15 @@ class Schedule:
         self.bench.store.write(lambda db: turns.prune(db, REFUSED, a_day_ago), 30.0)
         self.bench.store.write(lambda db: turns.prune_pairs(db, now), 30.0)
         self.bench.store.write(lambda db: recipients.prune(db, now), 30.0)
-        told = now - people.KNOWN_FOR
-        self.bench.store.write(lambda db: turns.prune(db, people.MARK, told), 30.0)
-        self.bench.store.write(lambda db: turns.prune(db, MARKETING, told), 30.0)
+        known = now - people.KNOWN_FOR
+        self.bench.store.write(lambda db: turns.prune(db, people.MARK, known), 30.0)
+        self.bench.store.write(lambda db: turns.prune(db, MARKETING, known), 30.0)
         day = before.astimezone(self.bench.zone).date()
         self.bench.store.write(lambda db: answers.prune(db, day), 30.0)
-        while not self._stopped.is_set():
-            if not self.bench.store.write(lambda db: progress.prune(db, before, 1000)):
-                break
+        for drop in (progress.prune, told.prune):
+            while not self._stopped.is_set():
+                if not self.bench.store.write(partial(drop, before=before, limit=1000)):
+                    break
 
 
 def _failed(event: JobExecutionEvent) -> None:

@@ -25,7 +25,7 @@ from bridge.errors import (
     Skipped,
     StoreUnavailable,
 )
-from bridge.forming import Forms, form_of, put_line
+from bridge.forming import Forms, form_of, put_line, within
 from bridge.hooks.records import ARRIVED, HELD_BACK, earlier
 from bridge.metrics import Metrics
 from bridge.store import Store, outbox, talk, told
@@ -152,6 +152,7 @@ class Sending:
                 return settled
         self._may_repeat(before)
         message = self.forms.first(message, exactly=not before.none)
+        message = within(message, self.provider.longest)
         if message.template is not None:
             self._count(message, urgent)
         self._enter(message)

@@ -173,6 +173,9 @@ def _read(reader: Reader, need: bool) -> Settings:
     console_file = reader.text("WHATSAPP_CONSOLE_FILE")
     public = reader.address("BRIDGE_PUBLIC_URL", False, "")
     provider = reader.choice("WHATSAPP_PROVIDER", "console", PROVIDERS)
+    if provider == "twilio" and "_" in (urlsplit(public).hostname or ""):
+        what = "Twilio refuses every message that names a host with an underscore"
+        reader.wrong("BRIDGE_PUBLIC_URL", what)
     found = Settings(
         panel=panel,
         signing_secrets=_secrets(reader, need),

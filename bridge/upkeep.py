@@ -91,6 +91,21 @@ def sync_templates(bench: Bench) -> list[TemplateState]:
     return states
 
 
+def reread_templates(bench: Bench) -> bool:
+    """Read the templates anew where the provider told that one is another now.
+
+    Someone may have edited it there: then it says something else than we know. False
+    where none changed. Raises RemoteError.
+    """
+    with bench.store.read() as db:
+        at = held.changed_at(db)
+    if at is None:
+        return False
+    sync_templates(bench)
+    bench.store.write(partial(held.were_read, at=at))
+    return True
+
+
 def sync_people(bench: Bench) -> int | None:
     """Keep to how many people a day may be written. Raises RemoteError."""
     limit = bench.provider.people_a_day()

@@ -13,6 +13,7 @@ from bridge.demo.whatsapp.evolution import EvolutionStub
 from bridge.demo.whatsapp.server import StubServer
 from bridge.errors import Reason, RemoteError
 from bridge.store import talk
+from bridge.store.recipients import DAY
 from bridge.transport import Answer
 from tests.shells import cloud_shell, failing, of_json
 
@@ -100,6 +101,49 @@ def test_without_an_approved_template_it_says_what_to_do(cloud, stub, more, says
     assert stub.taken == []
 
 
+def test_by_template_it_is_one_of_the_days_people(cloud, stub, kit):
+    stub.templates.add("hello_world", "en_US", "Hello World")
+
+    told = [notify(cloud).stderr for _ in range(2)]
+
+    with kit.bridge.store.read() as db:
+        counted = talk.reached(db, "cloud", kit.clock.now() - DAY)
+    assert list(counted) == [TO]
+    assert ["1 of 2000 people a day were written to" in one for one in told] == [
+        True,
+        True,
+    ]
+
+
+def test_free_text_is_none_of_the_days_people(cloud, kit):
+    kit.bridge.store.write(lambda db: talk.wrote(db, TO, kit.clock.now()))
+
+    notify(cloud)
+
+    with kit.bridge.store.read() as db:
+        assert talk.reached(db, "cloud", kit.clock.now() - DAY) == {}
+
+
+def test_what_says_something_else_than_its_text_is_not_sent(cloud, stub):
+    stub.templates.add("welcome", "es", "Hola {{1}}, bienvenido a {{2}}.")
+
+    result = notify(cloud, "--message", "welcome", status=1)
+
+    assert 'the template "welcome" says something else than its text' in result.output
+    assert "whmcs-bridge templates push" in result.output
+    assert stub.taken == []
+
+
+def test_another_approved_one_that_says_its_text_stands_in(cloud, stub):
+    cloud("templates", "push", "--name", "invoice_created", "--language", "es")
+    stub.review("invoice_created", "es", "APPROVED")
+    stub.templates.add("welcome", "es", "Hola {{1}}, bienvenido a {{2}}.")
+
+    notify(cloud)
+
+    assert [one.template for one in stub.taken] == ["invoice_created"]
+
+
 def test_what_the_provider_refuses_ends_with_one(cloud, stub):
     stub.templates.add("hello_world", "en_US", "Hello World")
     stub.play("payment")
@@ -132,6 +176,15 @@ def test_a_dry_run_sends_nothing(cloud, stub):
     result = notify(cloud, "--dry-run")
 
     assert f"would send to {TO} through cloud" in result.output
+    assert stub.taken == []
+
+
+def test_a_dry_run_answers_as_json_too(cloud, stub, monkeypatch):
+    asked = of_json(notify(cloud, "--dry-run", "--json"))
+    monkeypatch.setenv("BRIDGE_DRY_RUN", "true")
+    by_setting = of_json(notify(cloud, "--json"))
+
+    assert asked == {"to": TO, "provider": "cloud", "state": "dry run"} == by_setting
     assert stub.taken == []
 
 

@@ -193,6 +193,22 @@ def test_pruning_is_the_leaders_and_ends_when_the_process_stops(
     assert kit.events() == []
 
 
+def test_a_message_of_no_event_is_kept_as_long_as_an_event(
+    kit: Kit, schedule: Schedule
+) -> None:
+    row = dict.fromkeys(("name", "language", "to", "text", "provider"), "x")
+    row |= {"key": "notify-test/1", "job_key": "notify-test/1", "event_id": None}
+    row |= {"state": "accepted", "states": [], "created_at": kit.clock.now()}
+    kit.bridge.store.write(lambda db: book.sent(db, [row]))
+    left = []
+    for days in (89, 2):
+        kit.clock.advance(timedelta(days=days))
+        schedule.prune()
+        left.append(len(rows(kit.bridge.store, tables.messages)))
+
+    assert left == [1, 0]
+
+
 def test_stopping_ends_a_long_pruning(kit: Kit) -> None:
     kit.world.close_client(1)
     kit.work()

@@ -11,7 +11,7 @@ import pytest
 
 from bridge.environ import read_environment, wrong_address
 from bridge.errors import ConfigError
-from bridge.settings import Secret, Settings, describe, load
+from bridge.settings import Secret, Settings, describe, examine, load
 
 KEY = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OLD = "whsec_" + base64.b64encode(bytes(range(1, 33))).decode()
@@ -22,6 +22,11 @@ GOOD = {
     "WHMCS_API_IDENTIFIER": "identifier-of-the-api",
     "WHMCS_API_SECRET": "secret-of-the-api",
 }
+
+
+def problems_of(environ: dict[str, str]) -> list[str]:
+    _, found = examine(environ)
+    return [problem.what for problem in found]
 
 
 def problems(**changed: str) -> list[str]:
@@ -373,6 +378,18 @@ def test_what_a_provider_needs_is_enough(provider):
         **PROVIDERS[provider],
         "WHATSAPP_PROVIDER": provider,
     }
+
+
+def test_twilio_calls_no_host_with_an_underscore():
+    address = {"BRIDGE_PUBLIC_URL": "https://my_bridge.example/some_where"}
+    told = {
+        name: problems_of(GOOD | given | address | {"WHATSAPP_PROVIDER": name})
+        for name, given in PROVIDERS.items()
+    }
+
+    (found,) = told.pop("twilio")
+    assert "BRIDGE_PUBLIC_URL: Twilio refuses" in found
+    assert list(told.values()) == [[], [], []]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -353,6 +353,6 @@ def test_doctor_and_notify_test_show_how_many_are_used(shell, kit, monkeypatch):
         found = of_json(shell("doctor", "--json"))
         sent = shell("notify", "test", "--to", "+5491155551234")
 
-    what = "0 of 2000 people a day were written to outside the 24 hours"
-    assert what in [one["what"] for one in found]
-    assert what in sent.stderr
+    what = " of 2000 people a day were written to outside the 24 hours"
+    assert f"0{what}" in [one["what"] for one in found]
+    assert f"1{what}" in sent.stderr  # the test itself

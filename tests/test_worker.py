@@ -325,6 +325,32 @@ def test_what_a_refusal_of_the_provider_comes_to(
     assert len(provider.took) == took
 
 
+def live(kit: Kit, hours: int) -> None:
+    """Let so many hours go by, and run what is due in each."""
+    for _ in range(hours):
+        kit.flush()
+        kit.bridge.worker.drain()
+        kit.clock.advance(timedelta(hours=1))
+
+
+@pytest.mark.parametrize("away", [0, 60], ids=["at once", "after days of a halt"])
+def test_what_is_withheld_gets_one_new_try_a_day_later(
+    kit: Kit, bridge_for: Callable[..., wiring.Bridge], away: int
+) -> None:
+    provider = Grumpy(ErrorClass.HALT, 999)
+    other = replace(kit, bridge=bridge_for(provider=provider))
+    kit.world.change_password(ANA)
+    live(other, away)
+    provider.kind = ErrorClass.LATER
+    left = [provider.times]
+    for hours in (23, 3, 96):
+        live(other, hours)
+        left.append(provider.times)
+
+    assert [left[0] - times for times in left] == [0, 1, 2, 2]
+    assert job(kit, "/user-password").state == "parked"
+
+
 # --- Two workers, late writers ---
 
 

@@ -19,17 +19,25 @@ from bridge.commands.comparing import compare, in_use, variables_of
 from bridge.commands.events import to_read
 from bridge.commands.shared import show
 from bridge.commands.starting import to_send
-from bridge.errors import ConfigError, ErrorClass, RemoteError, SendError
+from bridge.errors import (
+    ConfigError,
+    ErrorClass,
+    RemoteError,
+    SendError,
+    StoreUnavailable,
+    StoreUnusable,
+)
 from bridge.forming import form_of
 from bridge.hookmap import HookMap, load_map
+from bridge.ledger import keep_messages
 from bridge.settings import Settings
 from bridge.store import Store, engines, schema, talk
 from bridge.store.recipients import DAY
 from bridge.tier import reserve
 from bridge.transport import Answer, Call, Transport
-from bridge.whatsapp import Health, Message, Provider, TemplateState
+from bridge.whatsapp import Health, Message, Provider, Receipt, TemplateState
 from bridge.whatsapp.phones import explain, normalise
-from bridge.whatsapp.templates import chosen
+from bridge.whatsapp.templates import chosen, current, says
 
 _TEXT = "Mensaje de prueba del puente. / A test message of the bridge."
 #: Templates that may stand in for a test outside the 24 hours: Meta gives the first
@@ -168,7 +176,10 @@ def test(number: str, name: str, dry_run: bool, as_json: bool) -> None:
         raise click.BadParameter(why, param_hint="--to")
     provider = wiring.make_provider(settings, wiring.now)
     if dry_run or settings.dry_run:
-        click.echo(f"would send to {to} through {provider.name}: {name or _TEXT}")
+        if as_json:
+            show({"to": to, "provider": provider.name, "state": "dry run"})
+        else:
+            click.echo(f"would send to {to} through {provider.name}: {name or _TEXT}")
         if settings.dry_run and not dry_run:
             click.echo("(BRIDGE_DRY_RUN is true.)", err=True)
         return
@@ -181,6 +192,8 @@ def test(number: str, name: str, dry_run: bool, as_json: bool) -> None:
         sys.exit(4 if away else 1)
     state = receipt.states[-1].value if receipt.states else "accepted"
     told = {"to": to, "provider": provider.name, "form": form_of(message)}
+    if message.template is not None:
+        _count(settings, provider, message, receipt, state)
     if as_json:
         return show(told | {"state": state, "id": receipt.id})
     if (counted := _counted(settings, provider)) is not None:
@@ -191,6 +204,40 @@ def test(number: str, name: str, dry_run: bool, as_json: bool) -> None:
     return None
 
 
+def _count(
+    settings: Settings,
+    provider: Provider,
+    message: Message,
+    receipt: Receipt,
+    state: str,
+) -> None:
+    """Keep a test that went by template: its recipient is one of the day's people."""
+    row = {
+        "key": message.tag,
+        "job_key": message.tag,
+        "event_id": None,
+        "client_id": None,
+        "name": message.name,
+        "language": message.language,
+        "to": message.to,
+        "text": message.whole,
+        "provider": provider.name,
+        "provider_id": receipt.id,
+        "state": state,
+        "states": [one.value for one in receipt.states],
+        "created_at": wiring.now(),
+        "form": form_of(message),
+        "reached": receipt.detail.get("reached"),
+    }
+    try:
+        with to_read(settings) as there:
+            schema.migrate(there.database_url)
+            with closing(Store(there.database_url, readers=1)) as store:
+                store.write(lambda db: keep_messages(db, [row]))
+    except (StoreUnavailable, StoreUnusable) as error:
+        click.echo(f"It is not counted among the day's people: {error}", err=True)
+
+
 def _message(settings: Settings, provider: Provider, to: str, name: str) -> Message:
     """Return the message in the form in which it may go out now."""
     tag = f"notify-test/{secrets.token_hex(6)}"
@@ -199,16 +246,34 @@ def _message(settings: Settings, provider: Provider, to: str, name: str) -> Mess
         message = _of_text(settings, message, name)
     if not provider.windowed or _wrote_lately(settings, to):
         return message
-    found = _approved(settings, provider.templates(), name)
-    if found is None:
-        what = f'the template "{name}" is not' if name else "no template is"
-        raise click.ClickException(
-            f"{what} approved: `whmcs-bridge templates push`. Or let that "
-            "person write to the number first: for a day free text may be sent."
-        )
-    if found.name in load_map(settings.config_dir).texts.names():
-        message = _of_text(settings, message, found.name, found.language)
-    return replace(message, name=found.name, free=False, template=found.template)
+    filled = _by_template(settings, message, current(provider.templates()), name)
+    return replace(filled, free=False)
+
+
+def _by_template(
+    settings: Settings, message: Message, states: list[TemplateState], name: str
+) -> Message:
+    """Return it by an approved template that says what its text says."""
+    hookmap: HookMap = load_map(settings.config_dir)
+    what = (
+        f'the template "{name}" is not approved' if name else "no template is approved"
+    )
+    for one in [name] if name else [*_STAND_INS, *sorted(in_use(hookmap))]:
+        found = chosen(states, one, settings.language, "en_US")
+        if found is None:
+            continue
+        ours = one in hookmap.texts.names()
+        if not ours and "{{" in found.body:
+            continue
+        if ours:
+            message = _of_text(settings, message, one, found.language)
+        if not ours or says(found, message):
+            return replace(message, name=one, template=found.template)
+        what = f'the template "{one}" says something else than its text'
+    raise click.ClickException(
+        f"{what}: `whmcs-bridge templates push`. Or let that "
+        "person write to the number first: for a day free text may be sent."
+    )
 
 
 def _of_text(
@@ -230,22 +295,8 @@ def _of_text(
         category=found.category,
         values=found.values,
         button=found.button,
+        body=found.body,
     )
-
-
-def _approved(
-    settings: Settings, states: list[TemplateState], name: str
-) -> TemplateState | None:
-    """Return the template that stands in for a test, None if none is approved."""
-    hookmap: HookMap = load_map(settings.config_dir)
-    names = [name] if name else [*_STAND_INS, *sorted(in_use(hookmap))]
-    for one in names:
-        found = chosen(states, one, settings.language, "en_US")
-        if found is not None and (
-            one in hookmap.texts.names() or "{{" not in found.body
-        ):
-            return found
-    return None
 
 
 def _wrote_lately(settings: Settings, to: str) -> bool:

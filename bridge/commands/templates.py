@@ -190,7 +190,8 @@ def _sum_up(
     click.echo(f"{told}.", err=True)
     strange = {one.name for one in states} - in_use(hookmap)
     if strange:
-        what = "names at the provider that the map does not use: left alone"
+        names = "name" if len(strange) == 1 else "names"
+        what = f"{names} at the provider that the map does not use: left alone"
         click.echo(f"{len(strange)} {what}.", err=True)
     if any(line.wanting for line in lines):
         click.echo("Submit them: whmcs-bridge templates push", err=True)

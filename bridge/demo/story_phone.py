@@ -170,7 +170,7 @@ class Chapter:
                     sorted(states))  # fmt: skip
         play.expect("mensajes que el proveedor tomó", "messages the provider took",
                     self.phone.taken, sum(states.values()) + self._failed)  # fmt: skip
-        play.expect("pedidos mal formados", "malformed requests", [],
+        play.expect("ningún pedido mal formado", "no malformed request", [],
                     self.phone.malformed)  # fmt: skip
 
     def _writes(self, play: Play, client_id: int, text: str) -> None:

@@ -10,6 +10,7 @@ from bridge.errors import Reason, RemoteError, Skipped
 from bridge.hooks import Outcome, action, hidden, self_service, transfers
 from bridge.hooks.context import Context
 from bridge.hooks.records import Person
+from bridge.hooks.transferring import client_or_none
 from bridge.whatsapp.phones import normalise
 
 #: Whole messages that end alerts and begin them again, folded; more than the word
@@ -186,13 +187,20 @@ def _mistaken(
     return [
         client_id
         for client_id in ctx.book.stopped_by(event)
-        if client_id not in has
-        and number
-        not in (
-            normalise(old, "", default_country=ctx.country)
-            for old in ctx.book.left(client_id, at)
-        )
+        if client_id not in has and not _gave_up(ctx, client_id, number, at)
     ]
+
+
+def _gave_up(ctx: Context, client_id: int, number: str, at: datetime) -> bool:
+    """Tell whether a client had a number then, in his country or the bridge's own."""
+    left = ctx.book.left(client_id, at)
+    client = client_or_none(ctx, client_id) if left else None
+    countries = {"", client.country if client is not None else ""}
+    return any(
+        normalise(old, country, default_country=ctx.country) == number
+        for old in left
+        for country in countries
+    )
 
 
 def _changes(

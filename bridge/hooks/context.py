@@ -107,6 +107,10 @@ class Book(TransferBook, WishBook, Protocol):
         """Let the job of a message that was not sent after all wait once more."""
         ...
 
+    def close_window(self, number: str, at: datetime) -> None:
+        """Note that the provider says the 24 hours of a number were over then."""
+        ...
+
     def refuse_template(self, name: str, language: str, status: str, why: str) -> None:
         """Note what a template is since the provider refused it."""
         ...

@@ -112,16 +112,18 @@ def _once_for_one_change(ctx: Context, client: Client) -> None:
 
 
 def _number(ctx: Context, client: Client, to: str) -> str:
-    raw = client.phone
+    raw, country, default = client.phone, client.country, ctx.country
     if to == "old_phone":
         raw = ctx.event.context.get("old_phonenumber", "") if ctx.event else ""
         if not raw:
             raise Skipped("the telephone did not change: there is no old number")
+        if ctx.event and "country" in ctx.event.context.get("changed", ()):
+            country = default = ""  # it was of another one, and of which is not told
     if not raw.strip():
         raise Skipped(f"client {client.id} has no telephone in his profile")
-    number = normalise(raw, client.country, default_country=ctx.country)
+    number = normalise(raw, country, default_country=default)
     if number is None:
-        why = explain(raw, client.country, default_country=ctx.country)
+        why = explain(raw, country, default_country=default)
         raise Skipped(f"the telephone of client {client.id} cannot be used: {why}")
     if to == "old_phone" and number == normalise(
         client.phone, client.country, default_country=ctx.country

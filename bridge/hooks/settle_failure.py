@@ -78,11 +78,11 @@ def settle_failure(
     found = ErrorClass(kind) if kind in set(ErrorClass) else ErrorClass.FIX
     why = f"{found.value} {code}: {detail}".strip()
     wants_no = Wish(wish) if wish in set(Wish) and to in ("", sent.to) else None
+    told = min(datetime.fromisoformat(at), ctx.now) if at else ctx.now
     if wants_no is not None and sent.numbered:
-        told = datetime.fromisoformat(at) if at else ctx.now
-        ctx.book.refused(sent.to, wants_no, f"{provider} {code}", min(told, ctx.now))
+        ctx.book.refused(sent.to, wants_no, f"{provider} {code}", told)
     mended = ctx.book.waited_for_staff(ctx.key)
-    anew = None if mended else _in_its_place(ctx, sent, found, instead, why)
+    anew = None if mended else _in_its_place(ctx, sent, found, instead, why, told)
     if anew is not None:
         return _send_anew(ctx, sent, anew, why)
     if found is ErrorClass.HALT:
@@ -94,7 +94,8 @@ def settle_failure(
     if found is ErrorClass.FIX:
         raise Parked(f'the text "{sent.name}" was refused ({why})')
     same = [one for one in _tried(sent) if one in _WAITS]
-    if found not in _WAITS or len(same) >= _AGAIN:
+    most = 1 if found is ErrorClass.LATER else _AGAIN  # more would prolong it
+    if found not in _WAITS or len(same) >= most:
         raise Parked(f"sent {sent.again + 1} times, and it failed each time ({why})")
     return _send_anew(ctx, sent, _Anew(found.value, ctx.now + _WAITS[found]), why)
 
@@ -114,7 +115,12 @@ def _tried(sent: Sent) -> list[str]:
 
 
 def _in_its_place(
-    ctx: Context, sent: Sent, kind: ErrorClass, instead: str, why: str
+    ctx: Context,
+    sent: Sent,
+    kind: ErrorClass,
+    instead: str,
+    why: str,
+    told: datetime,
 ) -> _Anew | None:
     """Return what may go in place of a failed message, and was not tried yet."""
     found = None
@@ -130,7 +136,7 @@ def _in_its_place(
             says = ", once the template is approved again"
         found = _Anew(f"{instead} {language}", ctx.now, says)
     elif kind is ErrorClass.AS_TEMPLATE and sent.numbered:
-        ctx.keep("contacts", sent.to, wrote_at=None)
+        ctx.book.close_window(sent.to, told)
         found = _Anew(kind.value, ctx.now, ", as a template")
     return None if found is None or found.what in _tried(sent) else found
 

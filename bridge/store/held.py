@@ -1,4 +1,4 @@
-"""Messages that are held back until a fitting template of theirs is approved."""
+"""Templates that changed, and messages held back until a fitting one is approved."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from bridge.store import book
 from bridge.store.dialect import among
-from bridge.store.tables import jobs
+from bridge.store.tables import jobs, marks
+
+#: The mark of the last time at which the provider told that a template changed.
+_CHANGED = "templates changed"
 
 
 def release(db: sa.Connection, name: str, now: datetime) -> None:
@@ -21,3 +25,20 @@ def release(db: sa.Connection, name: str, now: datetime) -> None:
 def held_for(name: str) -> str:
     """Return how the reason of a job begins that waits for its template."""
     return f'the template "{name}" cannot be sent now: '
+
+
+def changed(db: sa.Connection, now: datetime) -> None:
+    """Note that a template changed: what it says now is to be read."""
+    book.mark(db, _CHANGED, now)
+
+
+def changed_at(db: sa.Connection) -> datetime | None:
+    """Return when a template changed that was not read since, None if none did."""
+    found = book.marked(db, _CHANGED)
+    return None if found is None else found[0]
+
+
+def were_read(db: sa.Connection, at: datetime) -> None:
+    """Note that all that had changed by then was read."""
+    known = sa.delete(marks).where(marks.c.name == _CHANGED, marks.c.at <= at)
+    db.execute(known)

@@ -242,10 +242,10 @@ def wrote(db: sa.Connection, number: str, at: datetime) -> None:
     )
 
 
-def close_window(db: sa.Connection, number: str) -> None:
-    """Note that the provider says the window is closed."""
-    change = sa.update(contacts).where(contacts.c.number == number)
-    db.execute(change.values(wrote_at=None))
+def close_window(db: sa.Connection, number: str, at: datetime) -> None:
+    """Note that the provider says it was closed then; who wrote since opened it."""
+    before = sa.and_(contacts.c.number == number, contacts.c.wrote_at <= at)
+    db.execute(sa.update(contacts).where(before).values(wrote_at=None))
 
 
 def word(

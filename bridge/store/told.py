@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -91,3 +92,17 @@ def states(db: sa.Connection) -> dict[str, int]:
     """Return how many messages are in which state."""
     query = sa.select(messages.c.state, sa.func.count()).group_by(messages.c.state)
     return {state: int(count) for state, count in db.execute(query)}
+
+
+def prune(db: sa.Connection, before: datetime, limit: int) -> int:
+    """Drop messages of no event that are older than *before*; return how many went.
+
+    Those of an event go with it.
+    """
+    old = sa.select(messages.c.key).where(
+        messages.c.event_id.is_(None), messages.c.created_at < before
+    )
+    found = db.execute(old.limit(limit)).scalars().all()
+    if found:
+        db.execute(sa.delete(messages).where(messages.c.key.in_(found)))
+    return len(found)

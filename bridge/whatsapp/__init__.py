@@ -193,8 +193,8 @@ class Provider(Protocol):
     *number* names the one sending number, *per_second* is its rate. *windowed*:
     it has the 24-hour window and templates. *tags*: a message's tag comes back in
     states, which settles whether an unsure send arrived. *asks*: it can ask somebody
-    to share his number. What has a body here is right for a provider that has no such
-    thing.
+    to share his number. *longest* is how many characters free text may have. What has
+    a body here is right for a provider that has no such thing.
     """
 
     name: str
@@ -203,6 +203,7 @@ class Provider(Protocol):
     windowed: bool = False
     tags: bool = False
     asks: bool = False
+    longest: int = 4096
 
     def send(self, message: Message) -> Receipt:
         """Hand one message over and return what the provider said.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from bridge.whatsapp import InboundKind
+from bridge.whatsapp import Health, InboundKind
 from bridge.whatsapp.phones import incoming
 from bridge.whatsapp.reading import TEXT_LIMIT, pick, storable, text
 
@@ -58,6 +58,20 @@ class Addresses:
             self._known.move_to_end(number)
             while len(self._known) > self._most:
                 self._known.popitem(last=False)
+
+
+def callbacks(events: Any, *wanted: str) -> Health:
+    """Judge of which *events* a gateway says that it calls us.
+
+    Of * it does of all, of message.any of message too.
+    """
+    named = events if isinstance(events, list) else ["*"]
+    told = {text(one).removesuffix(".any") for one in named}
+    missing = [] if "*" in told else [one for one in wanted if one not in told]
+    if not missing:
+        return Health("ok", "callbacks come here")
+    what = f"callbacks come here, but none of {', '.join(missing)}: add these events"
+    return Health("error", what)
 
 
 def digits(number: str) -> str:

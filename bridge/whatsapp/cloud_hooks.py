@@ -39,6 +39,7 @@ _TEMPLATES = (
     "message_template_status_update",
     "template_category_update",
     "message_template_quality_update",
+    "message_template_components_update",
 )
 Judge = Callable[[int | None], Rule]
 

@@ -33,7 +33,14 @@ from bridge.whatsapp import (
     Unreadable,
     WebhookRequest,
 )
-from bridge.whatsapp.baileys import Addresses, content, digits, identity, wordless
+from bridge.whatsapp.baileys import (
+    Addresses,
+    callbacks,
+    content,
+    digits,
+    identity,
+    wordless,
+)
 from bridge.whatsapp.line import Line, Rule, Sends, by_status
 from bridge.whatsapp.phones import elsewhere, nobody
 from bridge.whatsapp.reading import (
@@ -56,6 +63,8 @@ _STATES = {
     "PLAYED": State.READ,
     "ERROR": State.FAILED,
 }
+#: Headers of its callbacks that prove whose they are, one way or the other.
+_PROOFS = ("x-bridge-token", "jwt_key")
 #: Evolution answers 400 whatever went wrong; its words are all there is.
 #: https://github.com/EvolutionAPI/evolution-api/blob/main/src/api/integrations/channel/whatsapp/whatsapp.baileys.service.ts
 _BROKEN = ("connection", "timeout", "timed out", "closed")
@@ -222,8 +231,23 @@ class EvolutionProvider(Provider):
             what = "BRIDGE_PUBLIC_URL is not set: states and replies cannot come in"
             return [*here, Health("warning", what)]
         if text(hook, "url") == wanted and pick(hook, "enabled") is not False:
-            return [*here, Health("ok", "callbacks come here")]
+            return [*here, self._heard(hook)]
         return [*here, Health("warning", f"callbacks should go to {wanted}")]
+
+    def _heard(self, hook: Any) -> Health:
+        """Judge what Evolution says of callbacks that come to the right address."""
+        if True in (pick(hook, "webhookByEvents"), pick(hook, "byEvents")):
+            what = "each event is called back at an address of its own (byEvents), "
+            return Health("error", f"{what}where nobody hears it: switch that off")
+        token = self._settings.webhook_token.reveal()
+        if isinstance(hook, dict) and "headers" in hook:
+            shown = hook["headers"] if isinstance(hook["headers"], dict) else {}
+            proofs = [shown[one] for one in shown if one.casefold() in _PROOFS]
+            if token not in proofs:
+                what = "callbacks come here without the token (header X-Bridge-Token)"
+                return Health("error", f"{what}: each one is refused")
+        events = ("MESSAGES_UPSERT", "MESSAGES_UPDATE", "CONNECTION_UPDATE")
+        return callbacks(pick(hook, "events"), *events)
 
     def _get(self, path: str) -> Any:
         url = f"{self._settings.url}/{path}/{self._path}"

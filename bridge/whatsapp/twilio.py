@@ -90,6 +90,7 @@ class TwilioProvider(Provider):
 
     name = "twilio"
     windowed = True
+    longest = _LONGEST
 
     def __init__(
         self, settings: TwilioSettings, transport: Sends, now: Callable[[], datetime]

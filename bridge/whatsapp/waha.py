@@ -33,7 +33,14 @@ from bridge.whatsapp import (
     Unreadable,
     WebhookRequest,
 )
-from bridge.whatsapp.baileys import Addresses, content, digits, identity, wordless
+from bridge.whatsapp.baileys import (
+    Addresses,
+    callbacks,
+    content,
+    digits,
+    identity,
+    wordless,
+)
 from bridge.whatsapp.line import Line, Rule, Sends, by_status
 from bridge.whatsapp.phones import elsewhere, incoming, nobody
 from bridge.whatsapp.reading import (
@@ -64,6 +71,7 @@ _WORDLESS = (
     *("revoked", "ciphertext", "reaction", "protocol", "call_log", "unknown"),
     *("e2e_notification", "notification", "notification_template", "gp2"),
 )
+_EVENTS = ("message", "message.ack", "session.status")
 #: By HTTP status: https://waha.devlike.pro/docs/how-to/sessions/
 ERRORS = {
     401: Rule(ErrorClass.HALT, "the key is not accepted"),
@@ -241,9 +249,9 @@ class WahaProvider(Provider):
         if not public:
             what = "BRIDGE_PUBLIC_URL is not set: states and replies cannot come in"
             return [*here, Health("warning", what)]
-        known = [text(one, "url") for one in each(found, "config", "webhooks")]
-        if wanted in known:
-            return [*here, Health("ok", "callbacks come here")]
+        for one in each(found, "config", "webhooks"):
+            if text(one, "url") == wanted:
+                return [*here, callbacks(pick(one, "events"), *_EVENTS)]
         return [*here, Health("warning", f"callbacks should go to {wanted}")]
 
     def _get(self, path: str, **query: str) -> Any:

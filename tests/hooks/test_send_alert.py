@@ -527,6 +527,22 @@ def test_a_telephone_only_written_differently_is_no_change_of_it(kit: Kit) -> No
     assert "written differently" in job(kit, "/phone-changed").reason
 
 
+@pytest.mark.parametrize(
+    ("old", "told"),
+    [("5512345678", None), ("+52.5512345678", "+525512345678")],
+    ids=["of nobody knows which country", "with its prefix"],
+)
+def test_an_old_telephone_is_not_read_with_the_country_he_moved_to(
+    kit: Kit, old: str, told: str | None
+) -> None:
+    kit.world.client(ANA).phonenumber = old
+    kit.world.client(ANA).country = "MX"
+    kit.world.edit_client(ANA, phonenumber="+1.3055550199", country="US")
+    kit.work()
+
+    assert sorted(to(kit)) == sorted(filter(None, (told, "+13055550199")))
+
+
 def test_saving_without_a_change_tells_nobody(kit: Kit) -> None:
     kit.world.edit_client(ANA)
     kit.work()

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.demo.whatsapp.cloud import CloudStub
-from bridge.demo.whatsapp.evolution import EvolutionStub
+from bridge.demo.whatsapp.evolution import WEBHOOK_TOKEN, EvolutionStub
 from bridge.demo.whatsapp.server import StubServer
 from bridge.demo.whatsapp.twilio import TwilioStub
 from bridge.demo.whatsapp.waha import WahaStub
@@ -97,6 +97,58 @@ def test_callbacks_that_go_elsewhere_are_told(name, transport):
 
     assert [one.level for one in found] == ["ok", "warning"]
     assert found[1].what.endswith(f"https://bridge.example/whatsapp/{name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "events", "missing"),
+    [
+        ("evolution", ["MESSAGES_UPDATE", "CONNECTION_UPDATE"], "MESSAGES_UPSERT"),
+        ("waha", ["message", "session.status"], "message.ack"),
+        ("waha", ["message.any", "message.ack", "session.status"], ""),
+        ("waha", ["*"], ""),
+        ("evolution", None, ""),
+    ],
+)
+def test_events_that_do_not_come_in_are_told(name, events, missing, transport):
+    stub = {"evolution": EvolutionStub, "waha": WahaStub}[name](now)
+    stub.webhook, stub.events = f"https://bridge.example/whatsapp/{name}", events
+    with StubServer(stub) as server:
+        found = provider(name, server.url, transport).health()
+
+    assert [one.level for one in found] == ["ok", "error" if missing else "ok"]
+    assert missing in found[1].what
+
+
+def test_an_address_for_each_event_is_told_since_nobody_hears_there(transport):
+    stub = EvolutionStub(now)
+    stub.webhook, stub.by_events = "https://bridge.example/whatsapp/evolution", True
+    with StubServer(stub) as server:
+        found = provider("evolution", server.url, transport).health()
+
+    assert [one.level for one in found] == ["ok", "error"]
+    assert "byEvents" in found[1].what
+
+
+@pytest.mark.parametrize(
+    ("headers", "level"),
+    [
+        (None, "error"),
+        ({}, "error"),
+        ({"X-Bridge-Token": "another"}, "error"),
+        ({"x-bridge-token": WEBHOOK_TOKEN}, "ok"),
+        ({"jwt_key": WEBHOOK_TOKEN}, "ok"),
+    ],
+)
+def test_callbacks_without_our_token_are_told(headers, level, transport):
+    stub = EvolutionStub(now)
+    stub.webhook = "https://bridge.example/whatsapp/evolution"
+    stub.headers = headers
+    with StubServer(stub) as server:
+        found = provider("evolution", server.url, transport).health()
+
+    assert found[1].level == level
+    assert ("refused" in found[1].what) is (level == "error")
+    assert WEBHOOK_TOKEN not in str(found)
 
 
 def test_a_messaging_service_stands_in_place_of_a_number(transport):

@@ -10,6 +10,7 @@ from looking import job, rows, staff_lines
 
 from bridge import upkeep
 from bridge.demo.panel_example import ANA, FRANK
+from bridge.demo.whatsapp.cloud import WABA_ID
 from bridge.store import outbox, reports, tables, talk
 from bridge.templateform import numbered
 from bridge.textfiles import read_all
@@ -29,7 +30,8 @@ def approve(kit, language="es", name="password_changed", body=""):
 
 def close(kit, client=ANA):
     kit.cloud.open = set()
-    kit.bridge.store.write(lambda db: talk.close_window(db, kit.number(client)))
+    number, now = kit.number(client), kit.clock.now()
+    kit.bridge.store.write(lambda db: talk.close_window(db, number, now))
 
 
 def settle(kit, code):
@@ -262,6 +264,24 @@ def test_as_a_template_once(talk_):
     assert [one.template for one in talk_.cloud.taken] == ["", "password_changed"]
 
 
+def test_who_wrote_after_it_failed_is_answered_freely(talk_):
+    talk_.cloud.states = ()
+    welcome(talk_)
+    talk_.cloud.tell(talk_.cloud.taken[-1], "failed", 131047)
+    late = talk_.cloud.take()
+    talk_.clock.advance(timedelta(minutes=1))
+    talk_.cloud.write(talk_.number(ANA), "hola")
+    talk_.tell()
+    talk_.cloud.pending += late
+    talk_.tell()
+    for _ in range(3):
+        talk_.advance(seconds=7)
+
+    assert [one.template for one in talk_.cloud.taken] == ["", "", ""]
+    again = job(talk_, "/again:1")
+    assert (again.state, talk_.texts.count("inbound_reply")) == ("done", 1)
+
+
 WAITS = [(131049, timedelta(hours=24)), (131056, timedelta(seconds=16)),
          (130429, timedelta(minutes=2))]  # fmt: skip
 
@@ -275,6 +295,19 @@ def test_later_pair_and_retry_wait_their_time(talk_, code, wait):
     anew = job(talk_, "/again:1")
 
     assert anew.run_at - talk_.clock.now() == wait
+
+
+def test_what_meta_withheld_again_a_day_later_is_sent_no_more(talk_):
+    approve(talk_)
+    close(talk_)
+    talk_.cloud.states = ()
+    welcome_or_hold(talk_)
+    for _ in range(3):
+        fail(talk_, 131049)
+        talk_.advance(hours=25)
+
+    assert len(talk_.cloud.taken) == 2
+    assert talk_.messages()[-1].state == "failed"
 
 
 def test_everything_that_can_fail_in_turn_ends(talk_):
@@ -412,6 +445,27 @@ def test_one_that_is_looked_at_holds_its_messages(talk_, status, by_webhook):
     assert (waiting.state, before, len(talk_.cloud.taken)) == ("waiting", 0, 1)
     word = status.lower().replace("_", " ")
     assert f"cannot be sent now: es is {word}" in waiting.reason
+
+
+@pytest.mark.parametrize("field", ["components_update", "status_update"])
+def test_one_that_was_edited_at_metas_is_read_anew_at_once(talk_, field):
+    approve(talk_)
+    close(talk_)
+    named = {"name": "password_changed", "language": "es", "id": "1"}
+    value = {f"message_template_{name}": word for name, word in named.items()}
+    value |= {"event": "APPROVED"} if field == "status_update" else {}
+    change = {"field": f"message_template_{field}", "value": value}
+    kept = talk_.cloud.templates.kept["password_changed", "es"]
+    kept.components[0] = {"type": "BODY", "text": "Hola {{1}}, saludos de {{2}}."}
+    talk_.cloud.post({"entry": [{"id": WABA_ID, "changes": [change]}]})
+    talk_.tell()
+    bench = talk_.bridge.bench
+    again = [upkeep.reread_templates(bench) for _ in range(2)]
+    welcome_or_hold(talk_)
+
+    assert again == [True, False]
+    assert talk_.cloud.taken == []
+    assert "says something else than the text" in job(talk_, "/user-password").reason
 
 
 def test_one_that_was_rejected_holds_nothing(talk_):

@@ -90,6 +90,22 @@ def test_who_gave_the_number_up_since_stays_stopped_where_that_is_known(
     assert stopped(talk_, ANA) == [stays]
 
 
+def test_a_number_that_was_given_up_is_read_with_its_clients_country(talk_):
+    with talk_.world.muted():
+        talk_.world.edit_client(ANA, country="MX", phonenumber="5512345678")
+    now = talk_.clock.now()
+    number = talk_.number(ANA)
+    talk_.bridge.store.write(lambda db: talk.remember_phone(db, ANA, number, now))
+    hears(talk_, "STOP")
+    hold_answer(talk_)
+    talk_.clock.advance(timedelta(minutes=1))
+    moves(talk_, told=True)
+    talk_.work()
+    talk_.advance(hours=1)
+
+    assert stopped(talk_, ANA) == [True]
+
+
 def test_who_had_given_it_up_before_is_not_stopped_by_its_next_owner(talk_):
     moves(talk_, told=True)
     talk_.flush()

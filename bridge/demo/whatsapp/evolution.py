@@ -46,6 +46,10 @@ class EvolutionStub(Stub):
         self.state = "open"
         self.webhook = ""
         self.absent: set[str] = set()
+        #: Whether each event is posted to an address of its own, and which are at all.
+        self.by_events = False
+        self.headers: dict[str, str] | None = {"X-Bridge-Token": WEBHOOK_TOKEN}
+        self.events = ["MESSAGES_UPSERT", "MESSAGES_UPDATE", "CONNECTION_UPDATE"]
 
     def answer(self, ask: Ask) -> Reply:
         """Judge a request."""
@@ -59,13 +63,18 @@ class EvolutionStub(Stub):
             instance = {"instanceName": INSTANCE, "state": self.state}
             return Reply.of(200, {"instance": instance})
         if what == ("GET", "webhook/find"):
-            return Reply.of(200, {"enabled": bool(self.webhook), "url": self.webhook})
+            return Reply.of(200, self._hook())
         body = ask.json()
         if what == ("POST", "chat/whatsappNumbers"):
             return Reply.of(200, [self._found(one) for one in _numbers(body)])
         if what == ("POST", "message/sendText"):
             return self._message(body)
         raise Malformed(error(404, "Not Found", ["Cannot"]), f"no path {ask.path}")
+
+    def _hook(self) -> dict[str, Any]:
+        found = {"enabled": bool(self.webhook), "url": self.webhook}
+        found |= {"webhookByEvents": self.by_events, "events": self.events}
+        return found | {"headers": self.headers}
 
     def _found(self, number: str) -> dict[str, Any]:
         jid = f"{number}@s.whatsapp.net"

@@ -58,6 +58,8 @@ class WahaStub(Stub):
         #: How this engine gives a message's id: "id", "_serialized" or "key".
         self.engine = "id"
         self._key = hmac_key
+        #: Of which events it calls back.
+        self.events = ["message", "message.ack", "session.status"]
 
     def answer(self, ask: Ask) -> Reply:
         """Judge a request."""
@@ -65,7 +67,8 @@ class WahaStub(Stub):
             raise Malformed(self.failures["bad_key"], "no key, or another one")
         what = (ask.method, ask.path)
         if what == ("GET", f"/api/sessions/{SESSION}"):
-            hooks = [{"url": self.webhook}] if self.webhook else []
+            hook = {"url": self.webhook, "events": self.events}
+            hooks = [hook] if self.webhook else []
             found = {"name": SESSION, "status": self.status}
             return Reply.of(200, found | {"config": {"webhooks": hooks}})
         if what == ("GET", "/api/contacts/check-exists"):

@@ -144,7 +144,10 @@ def _as_quoted(ctx: Context, row: Order) -> None:
 
 
 def changed(row: Order, service: Any) -> str:
-    """Return how a service differs from what was quoted, or an empty text."""
+    """Return how a service differs from what was quoted, or an empty text.
+
+    An order with a new period is one for another cycle than the service had.
+    """
     if service.client_id != row.client_id:
         return f"the service belongs to client {service.client_id} now"
     if service.product_id != row.from_product_id:
@@ -153,6 +156,8 @@ def changed(row: Order, service: Any) -> str:
         return f"the service is {service.status}"
     if service.next_due != row.next_due:
         return f"its due date is {service.next_due} now, not {row.next_due}"
+    if (service.cycle is Cycle(row.cycle)) is row.new_period:
+        return f"it is paid {service.cycle.value} now"
     return ""
 
 

@@ -304,8 +304,12 @@ def renewal_at_the_old_price(world: World) -> None:
     world.generate_renewal(ANNUAL)
 
 
+def other_cycle(world: World) -> None:
+    world.service(ANNUAL).billingcycle = "Monthly"
+
+
 CHANGES = [
-    *(other_plan, other_owner, other_due_date, suspended, other_price),
+    *(other_plan, other_owner, other_due_date, other_cycle, suspended, other_price),
     renewal_at_the_old_price,
 ]
 
@@ -323,6 +327,18 @@ def test_a_service_that_changed_before_payment_waits_for_staff(
     assert kit.panel.count("UpdateClientProduct") == 0
     assert upgrade(kit, ANNUAL).state == "staff"
     assert "nothing was applied, the invoice is paid" in staff_lines(kit)[0]
+
+
+def test_a_cycle_that_staff_changed_to_the_ordered_one_waits_for_staff(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(MONTHLY, PLAN_150, "Annually")
+    kit.world.service(MONTHLY).billingcycle = "Annually"
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+
+    assert kit.panel.count("UpdateClientProduct") == 0
+    assert "it is paid annually now" in staff_lines(kit)[0]
 
 
 def test_once_staff_cancelled_the_renewal_at_the_old_price_a_retry_goes_on(

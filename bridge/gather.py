@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from bridge.billing.cancellations import service_end
+from bridge.billing.cancellations import owed, service_end
 from bridge.billing.model import (
     CancellationRequest,
     Client,
@@ -153,7 +153,7 @@ def end_of(
         line_dues=_line_dues(event, service, invoices, date_format),
     )
     mine = [one for one in invoices if one.client_id == service.client_id]
-    return end, [invoice for invoice in mine if invoice.open]
+    return end, [*reversed(owed(service.id, mine))]
 
 
 def _line_dues(

@@ -648,3 +648,20 @@ def test_the_plans_own_product_is_what_the_free_one_left(ordering: Ordering) -> 
 
     assert upgrade(kit, GRATIS).from_product_id == FREE
     assert len(rows(kit.bridge.store, tables.upgrades)) == 1
+
+
+def test_an_order_whose_invoice_went_into_another_one_is_told_to_staff(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    kit.work()
+    invoice = kit.world.invoices.pop(invoice_of(kit).id)
+    reconcile(kit.bridge.bench)
+    kit.work()
+    reconcile(kit.bridge.bench)
+    kit.work()
+
+    [line] = staff_lines(kit)
+    assert upgrade(kit, ANNUAL).state == "ended"
+    assert f"invoice {invoice.id} is not in the panel any more" in line
+    assert "if another invoice bills it now" in line

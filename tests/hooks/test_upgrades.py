@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import Kit
-from looking import job, rows, staff_lines, texts, upgrade
+from looking import cancellation, job, rows, staff_lines, texts, upgrade
 
 from bridge import wiring
 from bridge.demo.faults import KINDS
@@ -665,3 +665,57 @@ def test_an_order_whose_invoice_went_into_another_one_is_told_to_staff(
     assert upgrade(kit, ANNUAL).state == "ended"
     assert f"invoice {invoice.id} is not in the panel any more" in line
     assert "if another invoice bills it now" in line
+
+
+def test_a_service_whose_upgrade_began_a_new_period_ends_with_that(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(MONTHLY, PLAN_150, "Annually")
+    invoice = invoice_of(kit)
+    kit.world.pay_invoice(invoice.id)  # on 2026-11-02
+    kit.work()
+    kit.clock.advance(timedelta(days=60))
+    kit.world.request_cancellation(MONTHLY)
+    kit.work()
+
+    row = cancellation(kit, MONTHLY)
+    assert (row.state, row.ends) == ("scheduled", date(2027, 11, 1))
+    assert f"plan change (invoice {invoice.id})" in row.because
+    kit.clock.set(kit.clock.at(date(2027, 11, 1), 23))
+    kit.work()
+    assert kit.panel.terminations == {MONTHLY: 1}
+
+
+def test_a_free_service_that_was_upgraded_ends_with_the_year_it_paid(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(GRATIS, PLAN_150, "Annually")
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    kit.world.request_cancellation(GRATIS)
+    kit.work()
+
+    assert cancellation(kit, GRATIS).ends == date(2027, 11, 1)
+
+
+def test_a_renewal_after_the_upgrade_decides_when_it_ends(ordering: Ordering) -> None:
+    kit = ordering(MONTHLY, PLAN_150, "Annually")
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    kit.clock.advance(timedelta(days=350))
+    kit.world.generate_renewal(MONTHLY)
+    kit.world.request_cancellation(MONTHLY)
+    kit.work()
+
+    assert cancellation(kit, MONTHLY).ends == date(2028, 11, 1)
+
+
+def test_an_upgrade_that_was_given_back_began_no_period(ordering: Ordering) -> None:
+    kit = ordering(MONTHLY, PLAN_150, "Annually")
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    invoice_of(kit).status = "Refunded"
+    kit.world.request_cancellation(MONTHLY)
+    kit.work()
+
+    assert cancellation(kit, MONTHLY).ends == date(2026, 11, 20)

@@ -228,6 +228,18 @@ def upgrade_paid(
     return None
 
 
+def native_pending(panel: PanelReads, client_id: int) -> bool:
+    """Tell whether an upgrade that a client ordered in the panel waits to be paid.
+
+    Its line names the upgrade's number, so of which of his services it is nobody
+    can tell from outside.
+    """
+    waiting = (panel.invoice(i.id) for i in panel.invoices(client_id) if i.open)
+    return any(
+        line.kind.casefold() == "upgrade" for one in waiting for line in one.lines
+    )
+
+
 def _as_now(
     panel: PanelReads, charges: Sequence[PaidCharge], begin: Begin
 ) -> Iterator[PaidCharge]:

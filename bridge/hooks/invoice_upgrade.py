@@ -97,7 +97,7 @@ def _order(ctx: Context, to: int, cycle: str) -> Outcome:
 
 def _keep(ctx: Context, id: str, service: Service, to: int, cycle: Cycle) -> Decimal:
     """Keep an order, within the caps, and return what it charges."""
-    quoted = price(ctx, to, cycle)
+    quoted = price(ctx, to, cycle, ordering=True)
     if not quoted.allowed or quoted.charge is None:
         raise ctx.staff(f"the upgrade is refused ({quoted.refusal}): {quoted.reason}")
     values = order_values(service, quoted, ctx.panel.product(to).name, ctx.now)

@@ -719,3 +719,13 @@ def test_an_upgrade_that_was_given_back_began_no_period(ordering: Ordering) -> N
     kit.work()
 
     assert cancellation(kit, MONTHLY).ends == date(2026, 11, 20)
+
+
+def test_a_rule_orders_nothing_beside_an_upgrade_in_the_panel(
+    ordering: Ordering, kit: Kit
+) -> None:
+    kit.world.upgrade(ANNUAL, PLAN_150)
+    kit = ordering(ANNUAL, PLAN_150)
+
+    assert sum(kit.panel.invoices_created.values()) == 0
+    assert "upgrade_pending" in staff_lines(kit)[0]

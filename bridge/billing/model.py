@@ -340,8 +340,8 @@ class PaidCharge:
 class End:
     """The day a cancelled service ends, and why that day.
 
-    *way* names how the period was found: immediate, description, line_due,
-    status, upgrade or over; *period* is the last invoiced one, None for an immediate end.
+    *way* names how the period was found: immediate, description, line_due, status,
+    upgrade or over; *period* is the last invoiced one, None for an immediate end.
     """
 
     day: date

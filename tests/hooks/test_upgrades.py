@@ -729,3 +729,20 @@ def test_a_rule_orders_nothing_beside_an_upgrade_in_the_panel(
 
     assert sum(kit.panel.invoices_created.values()) == 0
     assert "upgrade_pending" in staff_lines(kit)[0]
+
+
+def test_an_end_moves_on_with_a_plan_change_that_began_a_new_period(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(MONTHLY, PLAN_150, "Annually")
+    kit.world.request_cancellation(MONTHLY)  # ends on 2026-11-20
+    kit.work()
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    kit.clock.set(kit.clock.at(date(2026, 11, 20), 23))
+    kit.work()
+
+    assert kit.panel.terminations == {}
+    assert cancellation(kit, MONTHLY).ends == date(2027, 11, 1)
+    kit.advance(hours=12)
+    assert "cancellation_moved" in texts(kit)

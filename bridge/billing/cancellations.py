@@ -42,7 +42,7 @@ def service_end(
         invoiced = upgraded
     else:
         invoiced = last_invoiced_period(service, known, date_format, line_dues)
-        if upgraded and upgraded.period.last_day > invoiced.period.last_day:
+        if upgraded and _since(upgraded, invoiced, service):
             invoiced = upgraded
     if invoiced.period.last_day < earliest:
         because = f"The last invoiced period ({invoiced.period}) is already over."
@@ -68,6 +68,14 @@ def _immediate(requested_on: date, day: date) -> str:
     if day == requested_on:
         return "The client asked for it to end in the course of the day."
     return f"The client asked on {requested_on} for it to end that day, which is over."
+
+
+def _since(upgraded: Invoiced, invoiced: Invoiced, service: Service) -> bool:
+    """Tell whether a plan change began the last period: then the due date moved on."""
+    last = invoiced.period.last_day
+    due = service.next_due
+    moved = due is not None and due - last > timedelta(days=1)
+    return moved and upgraded.period.last_day > last
 
 
 def _because(invoiced: Invoiced) -> str:

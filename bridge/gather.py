@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from bridge.billing.cancellations import service_end
+from bridge.billing.cancellations import owed, service_end
 from bridge.billing.model import (
     CancellationRequest,
     Client,
@@ -23,7 +23,7 @@ from bridge.billing.model import (
     Service,
 )
 from bridge.billing.period_text import read_period
-from bridge.billing.periods import own_lines
+from bridge.billing.periods import Invoiced, next_period, own_lines
 from bridge.billing.upgrade_case import UpgradeCase
 from bridge.errors import Reason, RemoteError
 from bridge.events import Event, read_id
@@ -137,11 +137,12 @@ def end_of(
     date_format: str,
     event: Event | None = None,
     earlier_owners: Sequence[int] = (),
+    charges: Sequence[PaidCharge] = (),
 ) -> tuple[End, list[Invoice]]:
     """Return when a service ends, and the invoices its owner owes. Raises NoPeriod.
 
-    The last generated invoice decides, whoever was billed; an earlier owner's is
-    never among those that are owed.
+    The last generated invoice decides, whoever was billed, or what a plan change
+    among *charges* began since; an earlier owner's is never among those that are owed.
     """
     invoices = invoices_of(panel, service, earlier_owners=earlier_owners)
     end = service_end(
@@ -151,9 +152,27 @@ def end_of(
         today,
         date_format=date_format,
         line_dues=_line_dues(event, service, invoices, date_format),
+        upgraded=_upgraded(panel, service, charges),
     )
     mine = [one for one in invoices if one.client_id == service.client_id]
-    return end, [invoice for invoice in mine if invoice.open]
+    return end, [*reversed(owed(service.id, mine))]
+
+
+def _upgraded(
+    panel: PanelReads, service: Service, charges: Sequence[PaidCharge]
+) -> Invoiced | None:
+    """Return the last period that a plan change began, if it was not given back.
+
+    One to another cycle than the service has by now says nothing of it.
+    """
+    of_it = [c for c in charges if c.begins is not None and c.begins is service.cycle]
+    known = _as_now(panel, of_it, begin_nothing)
+    begun = [c for c in known if c.status.casefold() == "paid"]
+    if not begun:
+        return None
+    last = max(begun, key=lambda charge: charge.paid_on)
+    period = next_period(last.paid_on, service.cycle)
+    return Invoiced(period, "upgrade", last.invoice_id or 0)
 
 
 def _line_dues(
@@ -209,8 +228,20 @@ def upgrade_paid(
     return None
 
 
+def native_pending(panel: PanelReads, client_id: int) -> bool:
+    """Tell whether an upgrade that a client ordered in the panel waits to be paid.
+
+    Its line names the upgrade's number, so of which of his services it is nobody
+    can tell from outside.
+    """
+    waiting = (panel.invoice(i.id) for i in panel.invoices(client_id) if i.open)
+    return any(
+        line.kind.casefold() == "upgrade" for one in waiting for line in one.lines
+    )
+
+
 def _as_now(
-    panel: PanelReads, charges: tuple[PaidCharge, ...], begin: Begin
+    panel: PanelReads, charges: Sequence[PaidCharge], begin: Begin
 ) -> Iterator[PaidCharge]:
     """Yield charges with what their invoices are now; one that is gone was paid."""
     for charge in charges[1:]:

@@ -32,6 +32,7 @@ from bridge.policies import Caps, Company
 from bridge.rowviews import (
     cancellation_fields,
     cancellation_of,
+    charge_of,
     order_of,
     upgrade_fields,
 )
@@ -93,10 +94,7 @@ class StoreBook(TransferLedger, WishLedger):
         """Return the upgrade charges paid for a service."""
         with self._store.read() as db:
             rows = book.paid_charges(db, service_id)
-        return tuple(
-            PaidCharge(row.service_id, row.charge, row.paid_on, row.invoice_id)
-            for row in rows
-        )
+        return tuple(charge_of(row) for row in rows)
 
     def last_price(self, service_id: int) -> tuple[int, str] | None:
         """Return product and cycle of the last price asked for, within the hour."""

@@ -77,6 +77,8 @@ def _keep(db: sa.Connection, one: Outcome) -> bool:
     if finish.state == "parked" and job.action not in _TELLS:
         tell = one.bench.tell_staff(job, finish, ctx, now, one.once)
         _tell(db, one.bench, tell, now)
+    if finish.state == "parked" and job.action == "open_ticket":
+        _tell_by_log(db, one.bench, job, finish, now)
     return True
 
 
@@ -109,6 +111,33 @@ def _tell(db: sa.Connection, bench: Bench, tell: NewJob, now: datetime) -> None:
     if number > TOLD_AN_HOUR:
         tell = bench.tell_staff_of_many(tell, now)
     outbox.put(db, [tell], now)
+
+
+def _tell_by_log(
+    db: sa.Connection, bench: Bench, job: Job, finish: Finish, now: datetime
+) -> None:
+    """Have a ticket that was not opened told by the panel's activity log, once.
+
+    What tells staff of something else was counted among this hour's already.
+    """
+    given = job.parameters
+    department, subject = given.get("department", 1), str(given.get("subject"))
+    text = str(given.get("text"))
+    what = text if given.get("raw") and "\n" not in text else subject
+    line = f"[bridge] no ticket in department {department} ({finish.reason}): {what}"
+    client = {"client_id": given["client_id"]} if given.get("client_id") else {}
+    tell = NewJob(
+        key=f"{job.key}/by-log",
+        event_id=job.event_id,
+        action="log_activity",
+        rule=job.rule,
+        run_at=now,
+        parameters={"text": line, "raw": True, **client},
+    )
+    if job.key.rpartition("/")[2].startswith("staff"):
+        outbox.put(db, [tell], now)
+    else:
+        _tell(db, bench, tell, now)
 
 
 def _apart(finish: Finish, now: datetime) -> Finish:

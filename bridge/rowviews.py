@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from bridge.billing.model import Cycle, PaidCharge
 from bridge.hooks.records import Cancellation, Order, Transfer
 from bridge.policies import Company
 from bridge.sandbox import Expression
@@ -60,6 +61,13 @@ def order_of(row: Any) -> Order | None:
     if row is None:
         return None
     return Order(**{name: getattr(row, name) for name in Order.__dataclass_fields__})
+
+
+def charge_of(row: Any) -> PaidCharge:
+    """Make a PaidCharge of the row of an upgrade that was paid."""
+    begins = Cycle(row.cycle) if row.new_period else None
+    paid = (row.service_id, row.charge, row.paid_on, row.invoice_id)
+    return PaidCharge(*paid, begins=begins)
 
 
 def transfer_of(row: Any) -> Transfer | None:

@@ -158,6 +158,12 @@ def _is_zone(name: str) -> bool:
     return True
 
 
+def _is_country(letters: str) -> bool:
+    from phonenumbers import SUPPORTED_REGIONS  # most commands never need them
+
+    return letters in SUPPORTED_REGIONS
+
+
 def _read(reader: Reader, need: bool) -> Settings:
     host, port = _listen(reader)
     timezone = reader.text("BRIDGE_TIMEZONE", Settings.timezone)
@@ -165,8 +171,9 @@ def _read(reader: Reader, need: bool) -> Settings:
         reader.wrong("BRIDGE_TIMEZONE", f'no time zone "{timezone}" (as Area/City)')
         timezone = Settings.timezone
     country = reader.text("BRIDGE_DEFAULT_COUNTRY", "AR").upper()
-    if not (len(country) == 2 and country.isalpha() and country.isascii()):
-        reader.wrong("BRIDGE_DEFAULT_COUNTRY", "two letters, as AR")
+    if not _is_country(country):
+        what = f'no country "{country}" (its two letters of ISO 3166, as AR)'
+        reader.wrong("BRIDGE_DEFAULT_COUNTRY", what)
     panel = reader.text("BRIDGE_PANEL", "whmcs")
     if not _PANEL_NAME.match(panel):
         reader.wrong("BRIDGE_PANEL", f'"{panel}": small letters, digits and _ only')

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from bridge.billing.model import Client, Cycle, Product, Service
 from bridge.billing.upgrades import UpgradeQuote, quote
 from bridge.errors import HeldBack, OverCap, StaleRow, TextError
-from bridge.gather import upgrade_case
+from bridge.gather import native_pending, upgrade_case
 from bridge.hooks.end_upgrade import WAITING
 from bridge.hooks.invoice_upgrade import order_id, order_values
 from bridge.ledger import StoreBook
@@ -73,7 +73,8 @@ def price(
         today,
         hookmap.policies.upgrades,
         charges=ours.paid_charges(service_id),
-        pending=order is not None and not order.native,
+        pending=(order is not None and not order.native)
+        or native_pending(asked, service.client_id),
         date_format=bench.date_format,
         earlier_owners=ours.earlier_owners(service_id),
     )

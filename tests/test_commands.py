@@ -10,9 +10,12 @@ import threading
 import time
 from datetime import timedelta
 
+import click
 import pytest
 import time_machine
+from looking import cancellation
 
+from bridge.commands.terminating import run_now
 from bridge.demo.panel_example import PLAN_100, PLAN_150
 from bridge.demo.whatsapp.cloud import NUMBER_ID, TOKEN, WABA_ID, CloudStub
 from bridge.demo.whatsapp.server import StubServer
@@ -124,6 +127,20 @@ def test_staff_can_run_a_cancellation_now_and_only_once(shell, kit):
     assert "done" in result.output
     assert "nothing to run" in again.output
     assert kit.panel.terminations[11] == 1
+
+
+def test_what_was_withdrawn_while_the_question_stood_is_not_run(shell, kit):
+    kit.world.request_cancellation(11)
+    kit.work()
+    asked_about = cancellation(kit, 11)
+    shell("cancellations", "withdraw", "service:11", "--yes")
+
+    with pytest.raises(click.ClickException, match="It is withdrawn by now"):
+        run_now(kit.bridge, asked_about)
+
+    assert cancellation(kit, 11).state == "withdrawn"
+    assert cancellation(kit, 11).approved_by is None
+    assert kit.panel.terminations[11] == 0
 
 
 def test_what_could_not_be_carried_out_by_hand_says_who_goes_on_with_it(

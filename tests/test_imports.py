@@ -166,7 +166,7 @@ LIBRARIES = {
         "whatsapp.*",
     ),
     "orjson": ("store.columns",),
-    "phonenumbers": ("whatsapp.phones", "filters", "mapschema"),
+    "phonenumbers": ("whatsapp.phones", "filters", "mapschema", "settings"),
     "prometheus_client": ("metrics",),
     "pyrate_limiter": ("pacing", "console.*"),
     "requests": ("transport",),

@@ -48,6 +48,17 @@ def test_a_store_that_cannot_be_made_is_bad_configuration(
     assert "data: a file stands where" in capsys.readouterr().err
 
 
+def test_a_trigger_without_a_running_bridge_says_where_none_answers(
+    shell, monkeypatch, capsys
+):
+    monkeypatch.setenv("BRIDGE_LISTEN", "127.0.0.1:9")
+
+    status = failing("trigger", "InvoiceCreated")
+
+    assert status == 4
+    assert 'is "whmcs-bridge run" up at 127.0.0.1:9 (' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "words", [("init", "file/below"), ("db", "backup", "x/y/z.db")]
 )

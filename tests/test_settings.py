@@ -173,6 +173,8 @@ def test_a_setting_is_read(name, given, field, value):
         ("BRIDGE_TIMEZONE", "../../etc/passwd"),
         ("BRIDGE_DEFAULT_COUNTRY", "ARG"),
         ("BRIDGE_DEFAULT_COUNTRY", "ÑÑ"),
+        ("BRIDGE_DEFAULT_COUNTRY", "ZZ"),
+        ("BRIDGE_DEFAULT_COUNTRY", "UK"),
         ("BRIDGE_LANG", "fr"),
         ("BRIDGE_DRY_RUN", "perhaps"),
         ("BRIDGE_WORKERS", "0"),

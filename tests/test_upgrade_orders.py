@@ -47,6 +47,21 @@ def test_an_order_with_staff_is_found_and_ended(kit, shell, with_staff):
     shell("upgrade", "quote", str(SERVICE), "--to", str(PLAN_150))
 
 
+def test_what_was_paid_for_a_plan_that_was_changed_counts_after_its_order_ended(
+    kit, shell, ordered
+):
+    kit.panel.faults.add("ModuleChangePackage", "html_500", times=100)
+    kit.world.pay_invoice(ordered["invoice_id"])
+    for _ in range(20):
+        kit.advance(hours=6)
+    assert upgrade(kit, SERVICE).state == "staff"
+
+    shell("upgrade", "end", ordered["order"], "--reason", "done by hand", "--yes")
+    quoted = shell("upgrade", "quote", str(SERVICE), "--to", str(PLAN_220), "--json")
+
+    assert json.loads(quoted.stdout)["charge"] == "70.00"  # 220 - (100 + 50)
+
+
 def test_who_ended_it_and_why_is_in_the_audit(kit, shell, with_staff):
     order = with_staff["order"]
     shell("upgrade", "end", order, "--reason", "given back", "--yes")

@@ -29,6 +29,17 @@ def test_a_quote_without_a_cycle_is_for_the_cycle_the_service_has(quoted):
     assert (str(quoted.quote.charge), quoted.to_name) == ("50.00", "Plan 150")
 
 
+def test_nothing_is_ordered_beside_an_upgrade_in_the_panel_that_waits_to_be_paid(kit):
+    native = kit.world.upgrade(1, PLAN_150)
+    waiting = upgrading.price(kit.bridge.bench, 1, PLAN_150, None).quote
+    kit.world.cancel_invoice(native.invoice.id)
+    over = upgrading.price(kit.bridge.bench, 1, PLAN_150, None).quote
+
+    assert (waiting.allowed, waiting.refusal) == (False, "upgrade_pending")
+    assert "an open invoice of the panel's own" in waiting.reason
+    assert str(over.charge) == "50.00"
+
+
 def test_the_same_seed_is_the_same_order(kit, quoted):
     first = upgrading.order(kit.bridge.bench, quoted, "ana", "seed")
     again = upgrading.order(kit.bridge.bench, quoted, "ana", "seed")

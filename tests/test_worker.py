@@ -556,3 +556,33 @@ def test_what_is_nobodys_is_in_the_log_where_staff_want_tickets(
     [line] = staff_lines(kit)
     assert "no certain last day" in ticket.message
     assert "client 5" in line
+
+
+def test_staff_hear_by_the_log_where_their_department_takes_no_ticket(
+    kit: Kit, bridge_for: Callable[..., wiring.Bridge], config_with: Callable[..., Any]
+) -> None:
+    wanted = ("ticket_department: null", "ticket_department: 99")
+    other = bridge_for(config_dir=config_with(wanted))
+    kit.world.request_cancellation(8)  # one-time: staff decide
+    kit.flush()
+    other.worker.drain()
+    [ticket] = [row.key for row in kit.jobs() if row.action == "open_ticket"]
+
+    other.store.write(lambda db: outbox.again(db, kit.clock.now(), keys=[ticket]))
+    other.worker.drain()
+
+    [line] = staff_lines(kit)
+    assert line.startswith("[bridge] no ticket in department 99 (")
+    assert "Department ID not found): [bridge] schedule_cancellation" in line
+    assert "service 8 has no certain last day" in line
+
+
+def test_a_rules_ticket_that_is_refused_is_told_by_its_subject(kit: Kit) -> None:
+    parameters = {"department": 99, "subject": "Mirar", "text": "Hola", "client_id": 1}
+
+    put(kit, action="open_ticket", parameters=parameters)
+    kit.work()
+
+    [line] = staff_lines(kit)
+    why = "whmcs: not found: Department ID not found"
+    assert line == f"[bridge] no ticket in department 99 ({why}): Mirar"

@@ -23,18 +23,27 @@ def service_end(
     *,
     date_format: str,
     line_dues: Mapping[int, date] | None = None,
+    upgraded: Invoiced | None = None,
 ) -> End:
     """Return the day a cancelled service ends, and why that day.
 
     Immediate: the day of the request, or today where that day has gone by. End
     of billing period: the last day of the last invoiced period, or today where
-    that is over. *invoices* are the client's, with lines. Raises NoPeriod when
-    nobody can say.
+    that is over. *invoices* are the client's, with lines; *upgraded* is the period
+    that a paid plan change began, which no line of theirs tells. Raises NoPeriod
+    when nobody can say.
     """
     earliest = max(today, request.requested_on)
     if request.immediate:
         return End(earliest, _immediate(request.requested_on, earliest), "immediate")
-    invoiced = last_invoiced_period(service, invoices, date_format, line_dues)
+    known = list(invoices)
+    billed = any(i.counts and own_lines(i, service.id) for i in known)
+    if upgraded is not None and not billed:
+        invoiced = upgraded
+    else:
+        invoiced = last_invoiced_period(service, known, date_format, line_dues)
+        if upgraded and _since(upgraded, invoiced, service):
+            invoiced = upgraded
     if invoiced.period.last_day < earliest:
         because = f"The last invoiced period ({invoiced.period}) is already over."
         return End(earliest, because, "over", invoiced.period)
@@ -61,7 +70,18 @@ def _immediate(requested_on: date, day: date) -> str:
     return f"The client asked on {requested_on} for it to end that day, which is over."
 
 
+def _since(upgraded: Invoiced, invoiced: Invoiced, service: Service) -> bool:
+    """Tell whether a plan change began the last period: then the due date moved on."""
+    last = invoiced.period.last_day
+    due = service.next_due
+    moved = due is not None and due - last > timedelta(days=1)
+    return moved and upgraded.period.last_day > last
+
+
 def _because(invoiced: Invoiced) -> str:
+    if invoiced.way == "upgrade":
+        bill = f" (invoice {invoiced.invoice_id})" if invoiced.invoice_id else ""
+        return f"A paid plan change{bill} began the period {invoiced.period}."
     return (
         f"The last generated invoice ({invoiced.invoice_id}) covers {invoiced.period}, "
         f"{_WAYS[invoiced.way]}."

@@ -333,14 +333,15 @@ class PaidCharge:
     paid_on: date
     invoice_id: int | None = None
     status: str = "Paid"
+    begins: Cycle | None = None  # the cycle of the new period, where one began
 
 
 @dataclass(frozen=True)
 class End:
     """The day a cancelled service ends, and why that day.
 
-    *way* names how the period was found: immediate, description, line_due,
-    status or over; *period* is the last invoiced one, None for an immediate end.
+    *way* names how the period was found: immediate, description, line_due, status,
+    upgrade or over; *period* is the last invoiced one, None for an immediate end.
     """
 
     day: date

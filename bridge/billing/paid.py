@@ -15,6 +15,7 @@ from bridge.billing.model import (
     Refusal,
     Service,
 )
+from bridge.billing.money import decimals
 from bridge.billing.periods import last_invoiced_period, line_period, own_lines
 from bridge.billing.upgrade_case import CannotPrice, QuoteLine, UpgradeCase
 
@@ -51,11 +52,11 @@ def already_paid(case: UpgradeCase) -> Paid:
     running = None if case.paid_basis == "recurring" else _running(case)
     if running is None:
         return _recurring(case)
-    lines = (
-        *_own(case, running),
-        *_discounts(case.service, running),
-        *_charges(case, running.period),
-    )
+    discounts = tuple(_discounts(case.service, running))
+    charges = tuple(_charges(case, running.period))
+    if charges:
+        _refuse_fee_before(case, running, discounts + charges)
+    lines = (*_own(case, running), *discounts, *charges)
     if sum(line.amount for line in lines) > 0:
         raise _unknown(
             f"the discounts on invoice {running.invoice.id} exceed the price"
@@ -181,6 +182,22 @@ def _fee_inside(case: UpgradeCase, running: _Billed) -> Decimal:
     if more != fee * service.quantity:
         raise _unknown(f"invoice {running.invoice.id} may hold a setup fee")
     return more
+
+
+def _refuse_fee_before(
+    case: UpgradeCase, running: _Billed, lines: tuple[QuoteLine, ...]
+) -> None:
+    """Refuse a first period whose line may hold the setup fee of an earlier plan.
+
+    What the service renews at, less the charges since, is what that plan cost. Each
+    charge was rounded, once.
+    """
+    first = running.period.first_day == case.service.registered
+    unit = Decimal(1).scaleb(-decimals(case.currency))
+    since = sum((line.amount for line in lines), Decimal(0))
+    more = running.line.amount - since - case.service.recurring
+    if first and more > unit * len(lines):
+        raise _unknown(f"invoice {running.invoice.id} may hold a setup fee")
 
 
 def _setup(service: Service, invoice: Invoice) -> bool:

@@ -88,7 +88,10 @@ def _chosen(option: ConfigOption) -> bool:
 
 def _refuse_invoices(case: UpgradeCase) -> None:
     if case.upgrade_pending:
-        why = "Another upgrade of the service is pending."
+        why = (
+            "Another upgrade is pending: one of the bridge's, or an open invoice of "
+            "the panel's own."
+        )
         raise CannotPrice(Refusal.UPGRADE_PENDING, why)
     for invoice in case.invoices:
         if invoice.open and _bills(invoice, case.service.id):

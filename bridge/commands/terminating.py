@@ -64,7 +64,10 @@ def run_now(bridge: Any, row: Any) -> None:
     today = now.astimezone(bridge.settings.zone).date()
 
     def due(db: sa.Connection) -> datetime | None:
-        busy = claims.tried_until(db, key, now) if row.acted_at is not None else None
+        fresh = book.cancellation(db, row.key)
+        if fresh.state != row.state:  # while the question was answered
+            raise click.ClickException(f"It is {fresh.state} by now: it was not run.")
+        busy = claims.tried_until(db, key, now) if fresh.acted_at is not None else None
         if busy is not None:
             return busy
         book.note(db, now, who(), "run", row.key, ends=str(row.ends))

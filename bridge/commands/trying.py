@@ -287,9 +287,13 @@ def trigger_command(
     host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
     address = "decisions" if catalogue()[hookpoint].answers else "hooks"
     url = f"http://{host}:{settings.listen_port}/{address}/{settings.panel}"
-    answer = Transport(pool=1, total=10).send(
-        Call("POST", url, headers, raw), service="bridge"
-    )
+    call = Call("POST", url, headers, raw)
+    try:
+        answer = Transport(pool=1, total=10).send(call, service="bridge")
+    except RemoteError as error:
+        where = f"{host}:{settings.listen_port} (BRIDGE_LISTEN)"
+        asked = f'{error.detail}; is "whmcs-bridge run" up at {where}?'
+        raise RemoteError("bridge", error.reason, asked) from error
     text = answer.body.decode("utf-8", "replace").strip()
     if as_json:
         show({"id": id_, "status": answer.status, "answer": _read_json(text)})

@@ -97,7 +97,7 @@ def _order(ctx: Context, to: int, cycle: str) -> Outcome:
 
 def _keep(ctx: Context, id: str, service: Service, to: int, cycle: Cycle) -> Decimal:
     """Keep an order, within the caps, and return what it charges."""
-    quoted = price(ctx, to, cycle)
+    quoted = price(ctx, to, cycle, ordering=True)
     if not quoted.allowed or quoted.charge is None:
         raise ctx.staff(f"the upgrade is refused ({quoted.refusal}): {quoted.reason}")
     values = order_values(service, quoted, ctx.panel.product(to).name, ctx.now)
@@ -144,7 +144,10 @@ def _as_quoted(ctx: Context, row: Order) -> None:
 
 
 def changed(row: Order, service: Any) -> str:
-    """Return how a service differs from what was quoted, or an empty text."""
+    """Return how a service differs from what was quoted, or an empty text.
+
+    An order with a new period is one for another cycle than the service had.
+    """
     if service.client_id != row.client_id:
         return f"the service belongs to client {service.client_id} now"
     if service.product_id != row.from_product_id:
@@ -153,6 +156,8 @@ def changed(row: Order, service: Any) -> str:
         return f"the service is {service.status}"
     if service.next_due != row.next_due:
         return f"its due date is {service.next_due} now, not {row.next_due}"
+    if (service.cycle is Cycle(row.cycle)) is row.new_period:
+        return f"it is paid {service.cycle.value} now"
     return ""
 
 

@@ -9,7 +9,7 @@ from bridge.billing.money import decimal_text
 from bridge.billing.upgrades import UpgradeQuote, quote
 from bridge.errors import Parked
 from bridge.events import read_id
-from bridge.gather import begin_upgrade, upgrade_case
+from bridge.gather import begin_upgrade, native_pending, upgrade_case
 from bridge.hooks import decision
 from bridge.hooks.context import Context
 
@@ -37,8 +37,13 @@ def price_upgrade(ctx: Context) -> tuple[Any, str]:
     return {"price": text, "discount": "0.00"}, priced.reason
 
 
-def price(ctx: Context, product_id: int, cycle: Cycle) -> UpgradeQuote:
-    """Return the quote for the event's service, everything read from the panel."""
+def price(
+    ctx: Context, product_id: int, cycle: Cycle, *, ordering: bool = False
+) -> UpgradeQuote:
+    """Return the quote for the event's service, everything read from the panel.
+
+    *ordering*: it is for an order of ours, beside which the panel has none.
+    """
     facts = ctx.facts
     service = facts.service
     begin_upgrade(ctx.begin, service)
@@ -55,7 +60,8 @@ def price(ctx: Context, product_id: int, cycle: Cycle) -> UpgradeQuote:
         ctx.today,
         ctx.policies.upgrades,
         charges=ctx.book.paid_charges(service.id),
-        pending=order is not None and not order.native,
+        pending=(order is not None and not order.native)
+        or (ordering and native_pending(ctx.panel, service.client_id)),
         targets=targets,
         date_format=ctx.date_format,
         begin=ctx.begin,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
+from bridge.billing.model import NoPeriod, Service
+from bridge.billing.periods import last_invoiced_period, next_period, nth_due
 from bridge.errors import Skipped
 from bridge.events import read_id
-from bridge.gather import upgrade_paid
+from bridge.gather import invoices_of, upgrade_paid
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context
 
@@ -16,6 +18,8 @@ _MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?")
 #: The panel may still be writing it down: ask again for so long.
 _PATIENCE = timedelta(minutes=10)
 _AGAIN = timedelta(seconds=20)
+#: Months are not of one length: two periods of one cycle differ by less than this.
+_UNEVEN = timedelta(days=4)
 
 
 @action(internal=True)
@@ -25,7 +29,8 @@ def record_upgrade(ctx: Context) -> Outcome:
     The panel's API cannot tell upgrades; the add-on sends its row along. It is not
     taken at its word: the service must have the new plan, and what counts as paid
     is what a paid invoice of the client says. Raises Later, then Skipped, where
-    the panel shows another plan.
+    the panel shows another plan, and Parked where it left the due date of a shorter
+    cycle.
     """
     event = ctx.event
     row = event.context.get("upgrade", {}) if event else {}
@@ -47,6 +52,9 @@ def record_upgrade(ctx: Context) -> Outcome:
     charge, invoice_id = found or (told, None)
     paid = found is not None and charge != 0
     day = event.occurred_at.astimezone(ctx.zone).date()
+    due = _due_of_a_new_period(ctx, service, day) if paid else None
+    known = ctx.book.order(f"native:{number}")  # staff may have set the date since
+    begins = due is not None or (known is not None and known.new_period)
     ctx.keep(
         "upgrades",
         f"native:{number}",
@@ -56,11 +64,11 @@ def record_upgrade(ctx: Context) -> Outcome:
         to_product_id=new,
         from_product=_name(ctx, old),
         to_product=service.product_name,
-        cycle=cycle or service.cycle.value,
+        cycle=service.cycle.value if begins or not cycle else cycle,
         charge=charge,
         currency=client.currency,
         recurring=service.recurring,
-        new_period=False,
+        new_period=begins,
         next_due=service.next_due,
         working=[],
         native=True,
@@ -69,8 +77,34 @@ def record_upgrade(ctx: Context) -> Outcome:
         paid_on=day if paid else None,
         created_at=ctx.now,
     )
+    if due is not None:
+        raise ctx.staff(
+            f"upgrade {number} of service {service.id}: it is paid {service.cycle} "
+            f"now, but due on {service.next_due}, as before. If its cycle changed, set "
+            f"that to {due} in the panel before it is invoiced again"
+        )
     counts = "counts as paid" if paid else "no paid invoice shows it: it does not count"
     return {"upgrade": number, "service": service.id, "charge": counts}
+
+
+def _due_of_a_new_period(ctx: Context, service: Service, day: date) -> date | None:
+    """Return when a service should be due that was changed to a longer cycle.
+
+    The panel leaves its due date where it was. None where its last invoice is of as
+    long a period as it has now, or does not tell.
+    """
+    earlier = ctx.book.earlier_owners(service.id)
+    invoices = invoices_of(ctx.panel, service, earlier_owners=earlier)
+    try:
+        last = last_invoiced_period(service, invoices, ctx.date_format)
+    except NoPeriod:
+        return None
+    ends = last.period.last_day
+    whole = next_period(last.period.first_day, service.cycle)
+    if last.way != "description" or service.next_due != ends + timedelta(days=1):
+        return None
+    longer = whole.last_day - ends > _UNEVEN
+    return nth_due(day, service.cycle, 1) if longer else None
 
 
 def _young(ctx: Context) -> bool:

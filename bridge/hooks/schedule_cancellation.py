@@ -61,6 +61,7 @@ def schedule_cancellation(ctx: Context) -> Outcome:
             ctx.date_format,
             ctx.event,
             ctx.book.earlier_owners(service.id),
+            ctx.book.paid_charges(service.id),
         )
     except NoPeriod as error:
         _book(ctx, key, known, service, request, None, None, [], str(error))

@@ -153,6 +153,7 @@ def _still_now(
             ctx.today,
             ctx.date_format,
             earlier_owners=ctx.book.earlier_owners(service.id),
+            charges=ctx.book.paid_charges(service.id),
         )
     except NoPeriod as error:
         raise _for_staff(ctx, row, f"its last day is not certain: {error}") from error

@@ -44,7 +44,8 @@ _PENDING_ORDER = sa.select(upgrades).where(
 _PAID_CHARGES = sa.select(upgrades).where(
     _OF_A_SERVICE,
     upgrades.c.paid_on.is_not(None),
-    among(upgrades.c.state, "done", "applying", "paid"),
+    # Of one that staff ended, the plan was changed where it has a day of payment.
+    among(upgrades.c.state, "done", "applying", "paid", "staff", "ended"),
 )
 _STAMPED = ("cancellations", "upgrades", "transfers")
 _UNPAID = ("ordered", "invoiced")

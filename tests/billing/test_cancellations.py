@@ -14,7 +14,8 @@ from bridge.billing.cancellations import (
     reminder_days,
     service_end,
 )
-from bridge.billing.model import Cycle, End, NoPeriod
+from bridge.billing.model import Cycle, End, NoPeriod, Period
+from bridge.billing.periods import Invoiced
 
 from .builders import billed, day, invoice, line, request, service
 
@@ -154,6 +155,34 @@ def test_the_end_says_which_invoice_it_was_read_from():
     )
     assert str(got.period) == "2026-11-10 - 2026-12-09"
     assert got.way == "description"
+
+
+YEAR = Invoiced(Period(day("2026-12-01"), day("2027-11-30")), "upgrade", 7)
+
+
+@pytest.mark.parametrize(
+    ("invoices", "ends", "why"),
+    [
+        ([PAID], "2027-11-30", "plan change (invoice 7)"),
+        ([], "2027-11-30", "plan change (invoice 7)"),
+        ([billed(9, "2027-12-01", "2028-11-30", "Unpaid"), PAID], "2028-11-30", "(9)"),
+    ],
+    ids=["the old cycle's invoice", "none, it was free", "renewed since"],
+)
+def test_a_period_that_a_plan_change_began_is_the_last_one(invoices, ends, why):
+    of_a_year = of(Cycle.ANNUALLY, "2027-12-01")
+
+    found = service_end(
+        request("2027-02-01"),
+        of_a_year,
+        invoices,
+        day("2027-02-01"),
+        date_format="DD/MM/YYYY",
+        upgraded=YEAR,
+    )
+
+    assert found.day == day(ends)
+    assert why in found.because
 
 
 def test_on_its_last_day_a_period_is_not_over_yet():

@@ -1,5 +1,6 @@
 """What was already paid for the running period."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -9,6 +10,8 @@ from bridge.billing.upgrades import quote
 
 from .builders import (
     FIRST_YEAR,
+    NEW,
+    PROMOTED,
     SERVICE,
     SETUP,
     YEAR,
@@ -17,6 +20,7 @@ from .builders import (
     day,
     invoice,
     line,
+    product,
     service,
 )
 
@@ -145,6 +149,34 @@ def test_a_setup_fee_inside_the_first_periods_line_is_taken_off():
 
     assert got.charge == Decimal(50)
     assert got.lines[-1].label == "setup fee in it, not counted"
+
+
+UPGRADED = case(
+    service=replace(FIRST_YEAR, product_id=NEW, recurring=Decimal(150)),
+    old_product=product(NEW, annually="150"),
+    new_product=product(33, annually="220"),
+    charges=(PaidCharge(SERVICE, Decimal(50), day("2026-06-02")),),
+)
+
+
+@pytest.mark.parametrize(
+    ("amount", "charge"), [("100", Decimal(70)), ("140", None)], ids=["none", "of 40"]
+)
+def test_a_setup_fee_of_the_plan_before_the_last_change_is_not_counted(amount, charge):
+    first = billed(12, "2026-01-01", "2026-12-31", amount=amount)
+
+    got = quote(replace(UPGRADED, invoices=(first,)))
+
+    assert got.charge == charge
+    assert (charge is None) is ("invoice 12 may hold a setup fee" in got.reason)
+
+
+def test_a_promotion_before_the_last_change_is_no_setup_fee():
+    charges = (PaidCharge(SERVICE, Decimal(100), day("2026-06-02")),)
+
+    got = quote(replace(UPGRADED, invoices=PROMOTED, charges=charges))
+
+    assert got.charge == Decimal(70)  # 220 - (100 - 50 + 100)
 
 
 def test_in_a_later_period_no_setup_fee_is_looked_for():

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from conftest import Kit
-from looking import job, rows
+from looking import cancellation, job, rows, staff_lines
 
-from bridge.store import book, tables
+from bridge.store import book, outbox, tables
 
 SERVICE, CLIENT, OLD, NEW = 1, 2, 21, 22
+MONTHLY = 2  # Bruno's: the plan of 10 a month
 
 
 def told(kit: Kit, number: int = 77, **more: Any) -> None:
@@ -99,3 +100,46 @@ def test_a_free_change_costs_nothing_and_asks_for_no_invoice(kit: Kit) -> None:
     (row,) = recorded(kit)
     assert (row.charge, row.paid_on) == (Decimal(0), None)
     assert kit.panel.count("GetInvoice") == 0
+
+
+def to_a_year(kit: Kit) -> None:
+    """Have the monthly plan of 10 changed to the annual one of 150, and paid."""
+    kit.world.decide = kit.outbox.ask
+    ordered = kit.world.upgrade(MONTHLY, NEW, "Annually")
+    kit.world.pay_invoice(ordered.invoice.id)
+    kit.work()
+
+
+def test_staff_are_told_of_the_due_date_that_a_longer_cycle_should_have(
+    kit: Kit,
+) -> None:
+    to_a_year(kit)
+
+    (row,) = recorded(kit)
+    (line,) = staff_lines(kit)
+    assert (row.charge, row.paid_on) == (Decimal("140.00"), date(2026, 11, 2))
+    assert f"service {MONTHLY}: it is paid annually now, but due on 2026-11-21" in line
+    assert "set that to 2027-11-02" in line
+
+
+def test_once_staff_set_it_the_service_ends_with_the_year_it_paid(kit: Kit) -> None:
+    to_a_year(kit)
+    kit.world.service(MONTHLY).nextduedate = date(2027, 11, 2)
+    key = job(kit, "/record-upgrade").key
+    kit.bridge.store.write(lambda db: outbox.again(db, kit.clock.now(), keys=[key]))
+    kit.clock.advance(timedelta(days=60))
+    kit.world.request_cancellation(MONTHLY)
+    kit.work()
+
+    assert job(kit, "/record-upgrade").state == "done"
+    assert cancellation(kit, MONTHLY).ends == date(2027, 11, 1)
+
+
+def test_a_change_within_the_same_cycle_needs_nobody(kit: Kit) -> None:
+    kit.world.decide = kit.outbox.ask
+    ordered = kit.world.upgrade(MONTHLY, 25, "Monthly")
+    kit.world.pay_invoice(ordered.invoice.id)
+    kit.work()
+
+    assert [row.paid_on for row in recorded(kit)] == [kit.clock.today()]
+    assert staff_lines(kit) == []

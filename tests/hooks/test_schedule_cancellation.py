@@ -16,6 +16,7 @@ from bridge.demo.panel_example import (
     PLAN_100,
     running,
 )
+from bridge.demo.panel_rows import Line
 from bridge.demo.world import World
 from bridge.store import tables
 
@@ -348,3 +349,15 @@ def test_one_heard_of_three_days_late_still_ends(kit: Kit) -> None:
     kit.work()
 
     assert kit.panel.terminations == {2: 1}
+
+
+def test_an_invoice_of_a_domain_with_the_same_number_is_not_told_as_owed(
+    kit: Kit,
+) -> None:
+    service = monthly(kit.world)
+    renewal = kit.world.generate_renewal(service)
+    kit.world.create_invoice(BRUNO, [Line("Dominio", Decimal(20), "Domain", service)])
+    kit.world.request_cancellation(service)
+    kit.work()
+
+    assert [one["id"] for one in cancellation(kit, service).owed] == [renewal.id]

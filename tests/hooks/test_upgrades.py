@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import Kit
-from looking import job, rows, staff_lines, texts, upgrade
+from looking import cancellation, job, rows, staff_lines, texts, upgrade
 
 from bridge import wiring
 from bridge.demo.faults import KINDS
@@ -304,8 +304,12 @@ def renewal_at_the_old_price(world: World) -> None:
     world.generate_renewal(ANNUAL)
 
 
+def other_cycle(world: World) -> None:
+    world.service(ANNUAL).billingcycle = "Monthly"
+
+
 CHANGES = [
-    *(other_plan, other_owner, other_due_date, suspended, other_price),
+    *(other_plan, other_owner, other_due_date, other_cycle, suspended, other_price),
     renewal_at_the_old_price,
 ]
 
@@ -323,6 +327,18 @@ def test_a_service_that_changed_before_payment_waits_for_staff(
     assert kit.panel.count("UpdateClientProduct") == 0
     assert upgrade(kit, ANNUAL).state == "staff"
     assert "nothing was applied, the invoice is paid" in staff_lines(kit)[0]
+
+
+def test_a_cycle_that_staff_changed_to_the_ordered_one_waits_for_staff(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(MONTHLY, PLAN_150, "Annually")
+    kit.world.service(MONTHLY).billingcycle = "Annually"
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+
+    assert kit.panel.count("UpdateClientProduct") == 0
+    assert "it is paid annually now" in staff_lines(kit)[0]
 
 
 def test_once_staff_cancelled_the_renewal_at_the_old_price_a_retry_goes_on(
@@ -632,3 +648,101 @@ def test_the_plans_own_product_is_what_the_free_one_left(ordering: Ordering) -> 
 
     assert upgrade(kit, GRATIS).from_product_id == FREE
     assert len(rows(kit.bridge.store, tables.upgrades)) == 1
+
+
+def test_an_order_whose_invoice_went_into_another_one_is_told_to_staff(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    kit.work()
+    invoice = kit.world.invoices.pop(invoice_of(kit).id)
+    reconcile(kit.bridge.bench)
+    kit.work()
+    reconcile(kit.bridge.bench)
+    kit.work()
+
+    [line] = staff_lines(kit)
+    assert upgrade(kit, ANNUAL).state == "ended"
+    assert f"invoice {invoice.id} is not in the panel any more" in line
+    assert "if another invoice bills it now" in line
+
+
+def test_a_service_whose_upgrade_began_a_new_period_ends_with_that(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(MONTHLY, PLAN_150, "Annually")
+    invoice = invoice_of(kit)
+    kit.world.pay_invoice(invoice.id)  # on 2026-11-02
+    kit.work()
+    kit.clock.advance(timedelta(days=60))
+    kit.world.request_cancellation(MONTHLY)
+    kit.work()
+
+    row = cancellation(kit, MONTHLY)
+    assert (row.state, row.ends) == ("scheduled", date(2027, 11, 1))
+    assert f"plan change (invoice {invoice.id})" in row.because
+    kit.clock.set(kit.clock.at(date(2027, 11, 1), 23))
+    kit.work()
+    assert kit.panel.terminations == {MONTHLY: 1}
+
+
+def test_a_free_service_that_was_upgraded_ends_with_the_year_it_paid(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(GRATIS, PLAN_150, "Annually")
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    kit.world.request_cancellation(GRATIS)
+    kit.work()
+
+    assert cancellation(kit, GRATIS).ends == date(2027, 11, 1)
+
+
+def test_a_renewal_after_the_upgrade_decides_when_it_ends(ordering: Ordering) -> None:
+    kit = ordering(MONTHLY, PLAN_150, "Annually")
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    kit.clock.advance(timedelta(days=350))
+    kit.world.generate_renewal(MONTHLY)
+    kit.world.request_cancellation(MONTHLY)
+    kit.work()
+
+    assert cancellation(kit, MONTHLY).ends == date(2028, 11, 1)
+
+
+def test_an_upgrade_that_was_given_back_began_no_period(ordering: Ordering) -> None:
+    kit = ordering(MONTHLY, PLAN_150, "Annually")
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    invoice_of(kit).status = "Refunded"
+    kit.world.request_cancellation(MONTHLY)
+    kit.work()
+
+    assert cancellation(kit, MONTHLY).ends == date(2026, 11, 20)
+
+
+def test_a_rule_orders_nothing_beside_an_upgrade_in_the_panel(
+    ordering: Ordering, kit: Kit
+) -> None:
+    kit.world.upgrade(ANNUAL, PLAN_150)
+    kit = ordering(ANNUAL, PLAN_150)
+
+    assert sum(kit.panel.invoices_created.values()) == 0
+    assert "upgrade_pending" in staff_lines(kit)[0]
+
+
+def test_an_end_moves_on_with_a_plan_change_that_began_a_new_period(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(MONTHLY, PLAN_150, "Annually")
+    kit.world.request_cancellation(MONTHLY)  # ends on 2026-11-20
+    kit.work()
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    kit.clock.set(kit.clock.at(date(2026, 11, 20), 23))
+    kit.work()
+
+    assert kit.panel.terminations == {}
+    assert cancellation(kit, MONTHLY).ends == date(2027, 11, 1)
+    kit.advance(hours=12)
+    assert "cancellation_moved" in texts(kit)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import click
@@ -15,12 +16,13 @@ import pytest
 import time_machine
 from looking import cancellation
 
+from bridge.commands.replaying import put_again
 from bridge.commands.terminating import run_now
 from bridge.demo.panel_example import PLAN_100, PLAN_150
 from bridge.demo.whatsapp.cloud import NUMBER_ID, TOKEN, WABA_ID, CloudStub
 from bridge.demo.whatsapp.server import StubServer
 from bridge.errors import StoreUnavailable
-from bridge.store import claims
+from bridge.store import claims, inbox
 from tests.conftest import CONFIG, MORNING
 from tests.shells import failing, of_json
 
@@ -357,6 +359,42 @@ def test_a_replayed_event_goes_through_the_map_again(shell, kit):
     kit.work()
 
     assert len(kit.sent) == 2
+
+
+def many(kit, count):
+    """Return so many events, as a listing of the store gives them."""
+    kit.world.suspend(1, "Overdue on Payment")
+    kit.flush()
+    (row,) = kit.events()
+    return [replace(inbox.event_of(row), id=f"old-{n}") for n in range(count)]
+
+
+def test_a_replay_that_is_stopped_says_how_far_it_came(kit, capsys):
+    events, reached = many(kit, 450), []
+
+    def stop(done, total):
+        reached.append((done, total))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        put_again(kit.bridge.store, events, stop)
+
+    again = [row.id for row in kit.events() if "~" in row.id]
+    told = capsys.readouterr().err
+    assert reached == [(len(again), 450)]
+    assert 0 < len(again) < 450
+    assert f"Stopped: {len(again)} of 450 were put in again" in told
+    assert f"the last of them old-{len(again) - 1}." in told
+
+
+def test_a_replay_keeps_the_order_of_what_is_replayed(kit):
+    events = many(kit, 300)
+    put_again(kit.bridge.store, events)
+
+    again = [row for row in kit.events() if "~" in row.id]
+    came = sorted(again, key=lambda row: row.received_at)
+    assert [row.id.partition("~")[0] for row in came] == [one.id for one in events]
+    assert len({row.received_at for row in came}) == 300
 
 
 def test_a_replayed_cancellation_stays_one(shell, kit):

@@ -16,12 +16,11 @@ import sqlalchemy as sa
 from bridge import settings as environment
 from bridge.commands.outcomes import describe_message, tell_message
 from bridge.commands.reasons import became_of, summary, told_of
+from bridge.commands.replaying import put_again
 from bridge.commands.shared import instant, shorten, show, sure, table, who
 from bridge.errors import StoreUnusable
-from bridge.events import Body, Event, subject
 from bridge.settings import Settings
 from bridge.store import Store, book, engines, inbox, outbox, reports, schema, told
-from bridge.store.inbox import Accepted
 
 
 def open_store() -> Store:
@@ -322,9 +321,7 @@ def replay(
         store.close()
         return
     sure(len(events), "events", yes)
-    now = datetime.now(UTC)
-    for event in events:
-        store.write(lambda db, event=event: _again(db, event, now))  # type: ignore[misc]
+    put_again(store, events)
     store.close()
     missing = set(ids) - {event.id for event in events} - set(written)
     for id in sorted(missing):
@@ -332,17 +329,3 @@ def replay(
     click.echo(f"{len(events)} event{'s' * (len(events) != 1)} put in again.")
     if missing or (written and ids):
         raise SystemExit(1)
-
-
-def _again(db: sa.Connection, event: Event, now: datetime) -> str:
-    id = f"{event.id[:200]}~{now:%Y%m%dT%H%M%S%f}"
-    book.note(db, now, who(), "replay", event.id, new=id)
-    made = Accepted(
-        id,
-        event.panel,
-        digest=id,
-        body=Body(event.hookpoint, event.occurred_at, event.data, event.context),
-        occurred_at=event.occurred_at,
-        subject=subject(event),
-    )
-    return inbox.put(db, made, now)

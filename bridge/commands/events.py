@@ -276,6 +276,8 @@ def retry(ids: tuple[str, ...], everything: bool, dry_run: bool, yes: bool) -> N
         sys.exit(1)
 
 
+#: More are not replayed by one command: the oldest would be left out unsaid.
+_MOST = 100_000
 #: What is never played again: an old message is no fresh word.
 _ONCE = ("WhatsAppMessage",)
 
@@ -306,8 +308,11 @@ def replay(
             ids=ids,
             since=moment(since) if since else None,
             status=status or "",
-            limit=100_000,
+            limit=_MOST,
         )
+    if len(rows) >= _MOST:
+        store.close()
+        raise click.UsageError(f"That is {_MOST} events or more: say a later --since.")
     written = [row.id for row in rows if row.hookpoint in _ONCE]
     rows = [row for row in reversed(rows) if row.hookpoint not in _ONCE]
     events = [inbox.event_of(row) for row in rows if row.answer is None]

@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from bridge.store.dialect import among, insert
 from bridge.store.tables import attempts, jobs
 
+#: A statement takes 65,535 parameters at most (PostgreSQL's protocol).
+_AT_ONCE = 1000
 #: Jobs in these states are finished.
 FINAL = ("done", "skipped", "parked", "rehearsed", "withdrawn")
 
@@ -306,13 +308,18 @@ def again(
 ) -> int:
     """Let parked jobs (all, or those of *keys*) run again with fresh attempts."""
     change = sa.update(jobs).where(jobs.c.state == "parked")
-    if keys is not None:
-        change = change.where(jobs.c.key.in_(keys))
     values: dict[str, Any] = {"state": "waiting", "run_at": now, "attempts": 0}
     # Whoever says so knows that it may have arrived: it may go once more.
     once = sa.case((jobs.c.unsure > 1, 1), else_=jobs.c.unsure)
     values |= {"finished_at": None, "unsure": once, "together": None}
-    return int(db.execute(change.values(values)).rowcount)
+    change = change.values(values)
+    if keys is None:
+        return int(db.execute(change).rowcount)
+    count = 0
+    for start in range(0, len(keys), _AT_ONCE):
+        some = jobs.c.key.in_(keys[start : start + _AT_ONCE])
+        count += int(db.execute(change.where(some)).rowcount)
+    return count
 
 
 def state_of(db: sa.Connection, key: str) -> str | None:

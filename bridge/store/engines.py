@@ -121,5 +121,6 @@ def _postgres(
         max_overflow=4,
         pool_pre_ping=True,
         pool_timeout=2,
+        use_native_hstore=False,  # no column is one: nothing to look up at the start
         connect_args={"connect_timeout": 2, "options": _POSTGRES_OPTIONS},
     )

@@ -128,7 +128,16 @@ def _warnings(health: Health) -> list[str]:
             found.append(f"calls to {circuit.service} are held back: {circuit.reason}")
     if bench.dry_run:
         found.append("dry run: nothing is sent and nothing is changed")
-    return found + health.warnings()
+    return found + _clock(bench) + health.warnings()
+
+
+def _clock(bench: Bench) -> list[str]:
+    try:
+        with bench.store.read() as db:
+            newest = reports.ahead(db, bench.now())
+    except StoreUnavailable:
+        return []
+    return [reports.why_paused(newest)] if newest is not None else []
 
 
 @blueprint.get("/metrics")

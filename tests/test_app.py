@@ -93,6 +93,19 @@ def test_readyz_stays_200_with_warnings_for_dry_run_and_an_open_circuit(
     assert second.startswith("dry run: nothing is sent")
 
 
+def test_readyz_says_that_a_clock_behind_the_store_makes_acting_pause(kit, client):
+    kit.world.change_password(1)
+    kit.flush()
+    kit.clock.set(kit.clock.now() - timedelta(minutes=6))
+    beat(kit)
+
+    answer = client.get("/readyz")
+
+    [warning] = answer.get_json()["warnings"]
+    assert answer.status_code == 200
+    assert "holds something of 2026-11-02 13:00 UTC" in warning
+
+
 @pytest.fixture
 def own_config(tmp_path, copy_config) -> Path:
     """A copy of the map that a test may spoil."""

@@ -381,6 +381,16 @@ def test_doctor_finds_a_sound_bridge(shell):
     assert "error" not in levels.values()
 
 
+def test_doctor_says_that_a_clock_behind_the_store_makes_acting_pause(shell, kit):
+    kit.world.change_password(1)
+    kit.flush()
+    kit.clock.set(kit.clock.now() - timedelta(minutes=6))
+
+    result = shell("doctor", status=1)
+
+    assert "✗ clock: the clock is behind the store" in result.output
+
+
 @pytest.mark.parametrize(("token", "status"), [(TOKEN, 0), ("another", 1)])
 def test_doctor_asks_the_whatsapp_provider(token, status, shell, monkeypatch):
     stub = CloudStub()

@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from bridge.store.dialect import among, insert
 from bridge.store.tables import attempts, jobs
 
+#: So many keys in one statement: PostgreSQL takes 65,535 values.
+_MOST_KEYS = 10_000
 #: Jobs in these states are finished.
 FINAL = ("done", "skipped", "parked", "rehearsed", "withdrawn")
 
@@ -306,13 +308,16 @@ def again(
 ) -> int:
     """Let parked jobs (all, or those of *keys*) run again with fresh attempts."""
     change = sa.update(jobs).where(jobs.c.state == "parked")
-    if keys is not None:
-        change = change.where(jobs.c.key.in_(keys))
     values: dict[str, Any] = {"state": "waiting", "run_at": now, "attempts": 0}
     # Whoever says so knows that it may have arrived: it may go once more.
     once = sa.case((jobs.c.unsure > 1, 1), else_=jobs.c.unsure)
     values |= {"finished_at": None, "unsure": once, "together": None}
-    return int(db.execute(change.values(values)).rowcount)
+    change = change.values(values)
+    if keys is None:
+        return int(db.execute(change).rowcount)
+    parts = (keys[at : at + _MOST_KEYS] for at in range(0, len(keys), _MOST_KEYS))
+    changes = (change.where(jobs.c.key.in_(some)) for some in parts)
+    return sum(int(db.execute(one).rowcount) for one in changes)
 
 
 def state_of(db: sa.Connection, key: str) -> str | None:

@@ -189,6 +189,15 @@ def test_parked_jobs_run_again_with_fresh_tries(store: Store) -> None:
     assert (job.key, job.attempts) == ("a", 1)
 
 
+def test_more_parked_jobs_than_one_statement_takes_run_again(store: Store) -> None:
+    put(store, new_job("last"))
+    finish(store, *claim(store), Finish("parked", "no"))
+    keys = [*(f"over-{n}" for n in range(70_000)), "last"]
+
+    assert store.write(lambda db: outbox.again(db, NOW, keys=keys)) == 1
+    assert state(store, "last") == "waiting"
+
+
 @pytest.mark.parametrize("acts", [True, False])
 def test_claims_of_many_workers_are_unique(
     open_store: Callable[..., Store], acts: bool

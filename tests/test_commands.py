@@ -359,6 +359,18 @@ def test_a_replayed_event_goes_through_the_map_again(shell, kit):
     assert len(kit.sent) == 2
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_what_is_not_replayed_is_told_with_the_reason(shell, kit, more):
+    body = b'{"type": "ShoppingCartValidateUpgrade", "data": {"id": 2, "pid": 22}}'
+    headers = kit.headers("asked", body)
+    kit.client().post("/decisions/whmcs", data=body, headers=headers)
+    result = shell("events", "replay", "asked", "nowhere", *more, status=1)
+
+    assert "asked is a question of the panel: it was answered." in result.output
+    assert 'There is no event "nowhere" to replay.' in result.output
+    assert len(kit.events()) == 1
+
+
 def test_a_replayed_cancellation_stays_one(shell, kit):
     kit.world.request_cancellation(11, "Immediate")
     kit.work()

@@ -20,11 +20,15 @@ from bridge.console.parts import Console
 from bridge.errors import StoreUnavailable
 from bridge.intake import Door, problem
 from bridge.preparing import Bench
-from bridge.store import book, reports
+from bridge.store import book, limits, reports
 
 log = structlog.get_logger("app")
 blueprint = Blueprint("health", __name__)
 
+_HELD = (
+    "the stop switch holds terminations, changes of owner and plan changes back: "
+    "`whmcs-bridge doctor` says why"
+)
 #: A worker that was not heard of for so long is missing.
 SILENCE = timedelta(seconds=30)
 
@@ -128,7 +132,18 @@ def _warnings(health: Health) -> list[str]:
             found.append(f"calls to {circuit.service} are held back: {circuit.reason}")
     if bench.dry_run:
         found.append("dry run: nothing is sent and nothing is changed")
-    return found + health.warnings()
+    return found + _pauses(bench) + health.warnings()
+
+
+def _pauses(bench: Bench) -> list[str]:
+    """Return why what acts in the panel waits: by the stop switch, by the clock."""
+    try:
+        with bench.store.read() as db:
+            why, newest = limits.held(db), reports.ahead(db, bench.now())
+    except StoreUnavailable:
+        return []
+    found = [] if why is None else [_HELD]  # who and why is not for everybody
+    return found if newest is None else [*found, reports.why_paused(newest)]
 
 
 @blueprint.get("/metrics")

@@ -35,7 +35,7 @@ class Ledger(Protocol):
     """What facts ask of our own store."""
 
     def cancellation_view(self, service_id: int) -> dict[str, Any] | None:
-        """Return the newest cancellation of a service."""
+        """Return the newest cancellation of a service; Skipped if it was withdrawn."""
         ...
 
     def upgrade_view(self, event: Event) -> dict[str, Any] | None:

@@ -244,9 +244,15 @@ class StoreBook(TransferLedger, WishLedger):
             return book.domain(db, domain_id)
 
     def cancellation_view(self, service_id: int) -> dict[str, Any] | None:
-        """Return the newest cancellation of a service for a text."""
+        """Return the newest cancellation of a service for a text.
+
+        Raises Skipped where it was withdrawn: the client is told so by itself.
+        """
         with self._store.read() as db:
             row = cancellation_of(book.newest_cancellation(db, service_id))
+        if row is not None and row.state == "withdrawn":
+            what = f"the cancellation of service {service_id} was withdrawn meanwhile"
+            raise Skipped(what)
         return None if row is None else self._cancellation_fields(row)
 
     def _cancellation_fields(self, row: Cancellation) -> dict[str, Any]:

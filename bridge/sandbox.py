@@ -9,6 +9,7 @@ is an error, never a blank.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -122,8 +123,7 @@ def tree_of(source: str) -> nodes.Node:
         tree = parser.parse_expression()
         if not parser.stream.eos:
             found = cut(str(parser.stream.current.value))
-            hint = ': to compare write "=="' if found == "=" else ""
-            raise MistakeError([f'"{found}" was not expected here{hint}'])
+            raise MistakeError([f'"{found}" was not expected here{_hint(found)}'])
     except TemplateSyntaxError as error:
         raise MistakeError([_words(error)]) from error
     except (RecursionError, MemoryError) as error:
@@ -133,11 +133,28 @@ def tree_of(source: str) -> nodes.Node:
     return tree
 
 
+#: What people write in a condition by habit, and what it takes.
+_INSTEAD = {
+    "=": 'to compare write "=="',
+    **dict.fromkeys(("y", "e", "&"), 'write "and"'),
+    **dict.fromkeys(("o", "u", "ou"), 'write "or"'),
+    "!": 'write "not"',
+    **dict.fromkeys("“”‘’´`«»", "write plain quotes ('...')"),
+}
+_ODD = re.compile(r"unexpected char '(.)'")
+
+
 def _words(error: TemplateSyntaxError) -> str:
     message = cut(" ".join((error.message or "").split()))
     if "end of template" in message or "got 'end of" in message:
         return "it stops in the middle"
-    return f"cannot be read: {message}"
+    odd = _ODD.match(message)
+    return f"cannot be read: {message}{_hint(odd[1]) if odd else ''}"
+
+
+def _hint(word: str) -> str:
+    told = _INSTEAD.get(word.casefold())
+    return f": {told}" if told else ""
 
 
 def cut(text: str, limit: int = 120) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -39,8 +39,6 @@ log = structlog.get_logger("worker")
 
 #: Claims in a row that nobody finished: the job itself may end the process.
 DEATHS = 3
-#: Acting pauses while the clock shows so much less than the newest row.
-BEHIND = timedelta(minutes=5)
 _CLAIMED = 64
 #: The shortest time between two claims, in seconds.
 _ROUND = 0.03
@@ -203,8 +201,8 @@ class Worker:
 
     def _behind(self, db: sa.Connection, now: datetime) -> bool:
         """Tell whether the clock was set back: days worked out now may be wrong."""
-        newest = reports.newest(db)
-        behind = newest is not None and newest - now > BEHIND
+        newest = reports.ahead(db, now)
+        behind = newest is not None
         if behind and not self._paused:
             log.error("the clock is behind the store: acting pauses", newest=newest)
         self._paused = behind

@@ -31,12 +31,17 @@ _MENDED = 40
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
 _NOT_CLOSED = "found unexpected end of stream"
+_NO_COLON = "could not find expected ':'"
+#: These are found further down than the slip: it stands where what is read began.
+_BEGAN_ABOVE = re.compile(rf"{_NOT_CLOSED}|{_NO_COLON}|expected ',' or '[]}}]'")
 _HINTS = {
     "mapping values are not allowed here": 'a ": " in a text without quotes, or an '
     "indentation that does not fit the line above",
     "found character '\\t' that cannot start any token": "a tab: indent with blanks",
     _NOT_CLOSED: "a quote or bracket is not closed",
+    _NO_COLON: "a key needs a colon and a plain blank after it",
 }
+_IN_BRACKETS = "a bracket that begins here is not closed, or a comma is missing in it"
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,7 @@ _BROKEN = (
 
 def _syntax(error: Exception, file: str, offset: int) -> Problem:
     mark = getattr(error, "problem_mark", None)
-    if mark is None or getattr(error, "problem", "") == _NOT_CLOSED:
+    if mark is None or _BEGAN_ABOVE.match(getattr(error, "problem", None) or ""):
         mark = getattr(error, "context_mark", None) or mark
     line, column = (mark.line + 1 + offset, mark.column + 1) if mark else (0, 0)
     if isinstance(error, RecursionError):
@@ -169,7 +174,8 @@ def _syntax(error: Exception, file: str, offset: int) -> Problem:
     what = "not YAML"
     if isinstance(error, MarkedYAMLError) and error.problem:
         what = f"not YAML: {error.problem}"
-        hint = _HINTS.get(error.problem)
+        in_brackets = error.problem.startswith("expected ',' or")
+        hint = _IN_BRACKETS if in_brackets else _HINTS.get(error.problem)
         what = f"{what} ({hint})" if hint else what
     elif (character := getattr(error, "character", None)) is not None:
         number = character if isinstance(character, int) else ord(character[:1] or "?")

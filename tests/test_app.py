@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from bridge.app import SILENCE, allowed
 from bridge.errors import Reason, RemoteError
-from bridge.store import book
+from bridge.store import book, limits
 
 CONFIG = Path(__file__).parent.parent / "config"
 PROBLEM = "application/problem+json"
@@ -91,6 +91,33 @@ def test_readyz_stays_200_with_warnings_for_dry_run_and_an_open_circuit(
     assert answer.status_code == 200
     assert "calls to whmcs are held back" in first
     assert second.startswith("dry run: nothing is sent")
+
+
+def test_readyz_says_that_the_stop_switch_holds(kit, client):
+    beat(kit)
+    now = kit.clock.now()
+    kit.bridge.store.write(lambda db: limits.hold(db, now, "eva", "odd requests"))
+
+    answer = client.get("/readyz")
+
+    [warning] = answer.get_json()["warnings"]
+    assert answer.status_code == 200
+    assert "the stop switch holds terminations" in warning
+    assert "eva" not in warning
+    assert "odd" not in warning
+
+
+def test_readyz_says_that_a_clock_behind_the_store_makes_acting_pause(kit, client):
+    kit.world.change_password(1)
+    kit.flush()
+    kit.clock.set(kit.clock.now() - timedelta(minutes=6))
+    beat(kit)
+
+    answer = client.get("/readyz")
+
+    [warning] = answer.get_json()["warnings"]
+    assert answer.status_code == 200
+    assert "holds something of 2026-11-02 13:00 UTC" in warning
 
 
 @pytest.fixture

@@ -397,6 +397,18 @@ def test_a_replay_keeps_the_order_of_what_is_replayed(kit):
     assert len({row.received_at for row in came}) == 300
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_what_is_not_replayed_is_told_with_the_reason(shell, kit, more):
+    body = b'{"type": "ShoppingCartValidateUpgrade", "data": {"id": 2, "pid": 22}}'
+    headers = kit.headers("asked", body)
+    kit.client().post("/decisions/whmcs", data=body, headers=headers)
+    result = shell("events", "replay", "asked", "nowhere", *more, status=1)
+
+    assert "asked is a question of the panel: it was answered." in result.output
+    assert 'There is no event "nowhere" to replay.' in result.output
+    assert len(kit.events()) == 1
+
+
 def test_a_replayed_cancellation_stays_one(shell, kit):
     kit.world.request_cancellation(11, "Immediate")
     kit.work()
@@ -417,6 +429,16 @@ def test_doctor_finds_a_sound_bridge(shell):
     assert levels["panel"] == "ok"
     assert levels["cancellations"] == "ok"
     assert "error" not in levels.values()
+
+
+def test_doctor_says_that_a_clock_behind_the_store_makes_acting_pause(shell, kit):
+    kit.world.change_password(1)
+    kit.flush()
+    kit.clock.set(kit.clock.now() - timedelta(minutes=6))
+
+    result = shell("doctor", status=1)
+
+    assert "✗ clock: the clock is behind the store" in result.output
 
 
 @pytest.mark.parametrize(("token", "status"), [(TOKEN, 0), ("another", 1)])

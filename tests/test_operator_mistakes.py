@@ -307,6 +307,28 @@ def test_a_command_that_only_reads_makes_no_store(shell, monkeypatch, tmp_path, 
 
 
 @pytest.mark.store("sqlite")
+def test_what_is_no_sound_copy_is_told_and_does_not_stay(
+    shell, kit, monkeypatch, capsys, tmp_path
+):
+    path = tmp_path / "damaged.db"
+    with (
+        kit.bridge.store.read() as db,
+        contextlib.closing(sqlite3.connect(path)) as copy,
+    ):
+        db.connection.driver_connection.backup(copy)
+    with path.open("r+b") as file:
+        file.seek(100)  # where the tables are named
+        file.write(b"\xff" * 100)
+    monkeypatch.setenv("BRIDGE_DATABASE_URL", f"sqlite:///{path}")
+
+    status = failing("db", "backup", "copy.db")
+
+    assert status == 1
+    assert "No copy was made: " in capsys.readouterr().err
+    assert not (tmp_path / "copy.db").exists()
+
+
+@pytest.mark.store("sqlite")
 def test_a_damaged_page_is_a_sentence_when_it_is_read(
     shell, kit, monkeypatch, capsys, tmp_path
 ):

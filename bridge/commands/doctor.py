@@ -111,18 +111,21 @@ def _store(settings: Settings, say: Callable[[Finding], None]) -> None:
 
 def _inside(settings: Settings, say: Callable[[Finding], None]) -> None:
     """Look at what the store says: what is held back, and who may log in."""
-    from bridge.store import Store, limits, operators
+    from bridge.store import Store, limits, operators, reports
 
     store = Store(settings.database_url, readers=1)
     try:
         with store.read() as db:
             why = limits.held(db)
             people = len(operators.everybody(db))
+            newest = reports.ahead(db, datetime.now(UTC))
     finally:
         store.close()
     if why is not None:
         what = f"held back: {why}; `whmcs-bridge cancellations release`"
         say(Finding("warning", "terminations", what))
+    if newest is not None:
+        say(Finding("error", "clock", reports.why_paused(newest)))
     say(_console(settings, people))
 
 

@@ -301,36 +301,36 @@ def replay(
     """
     if not ids and not since:
         raise click.UsageError("Name events, or say --since.")
-    store = open_store()
+    store, state = open_store(), status or ""
+    at = moment(since) if since else None
     with store.read() as db:
-        rows = reports.list_events(
-            db,
-            ids=ids,
-            since=moment(since) if since else None,
-            status=status or "",
-            limit=_MOST,
-        )
+        rows = reports.list_events(db, ids=ids, since=at, status=state, limit=_MOST)
     if len(rows) >= _MOST:
         store.close()
         raise click.UsageError(f"That is {_MOST} events or more: say a later --since.")
-    written = [row.id for row in rows if row.hookpoint in _ONCE]
-    rows = [row for row in reversed(rows) if row.hookpoint not in _ONCE]
-    events = [inbox.event_of(row) for row in rows if row.answer is None]
-    for id in written if ids else []:
-        click.echo(f"{id} is what a client wrote: it counts once.", err=True)
+    why = {row.id: _why_not(row) for row in rows}
+    events = [inbox.event_of(row) for row in reversed(rows) if not why[row.id]]
+    left = sorted(set(ids) - {event.id for event in events})
+    for id in left:
+        click.echo(why.get(id) or f'There is no event "{id}" to replay.', err=True)
+    written = sum(1 for row in rows if row.hookpoint in _ONCE)
     if written and not ids:
-        click.echo(f"{len(written)} messages of clients are left out.", err=True)
+        click.echo(f"{written} messages of clients are left out.", err=True)
     if dry_run:
         for event in events:
             click.echo(f"would replay: {event.id} ({event.hookpoint})")
         store.close()
-        return
+        sys.exit(1 if left else 0)
     sure(len(events), "events", yes)
     put_again(store, events)
     store.close()
-    missing = set(ids) - {event.id for event in events} - set(written)
-    for id in sorted(missing):
-        click.echo(f'There is no event "{id}" to replay.', err=True)
     click.echo(f"{len(events)} event{'s' * (len(events) != 1)} put in again.")
-    if missing or (written and ids):
-        raise SystemExit(1)
+    sys.exit(1 if left else 0)
+
+
+def _why_not(row: Any) -> str:
+    """Return why an event is not replayed, empty where it is."""
+    if row.hookpoint in _ONCE:
+        return f"{row.id} is what a client wrote: it counts once."
+    asked = row.answer is not None
+    return f"{row.id} is a question of the panel: it was answered." if asked else ""

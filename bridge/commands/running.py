@@ -185,15 +185,26 @@ def backup(file: Path) -> None:
         raise click.ClickException(f"There is no store at {source}.")
     if file.exists():
         raise click.ClickException(f"{file} exists already; it is not overwritten.")
-    os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
+    os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    fine = ""
+    try:
+        fine = _copied(source, file)
+    except sqlite3.Error as error:
+        fine = str(error)
+    finally:
+        if fine != "ok":  # a part of a copy must not look like one
+            file.unlink()
+    if fine != "ok":
+        raise click.ClickException(f"No copy was made: {' '.join(fine.split())}")
+    click.echo(f"{file}: {file.stat().st_size:,} bytes, checked.")
+
+
+def _copied(source: Path, file: Path) -> str:
+    """Copy a store; return what SQLite says of the copy: "ok" if it is sound."""
     # A connection's own `with` ends a transaction and leaves it open.
     with (
         closing(sqlite3.connect(source)) as origin,
         closing(sqlite3.connect(file)) as copy,
     ):
         origin.backup(copy)
-        fine = copy.execute("PRAGMA integrity_check").fetchone()[0]
-    if fine != "ok":
-        file.unlink()
-        raise click.ClickException(f"The copy is not sound: {fine}")
-    click.echo(f"{file}: {file.stat().st_size:,} bytes, checked.")
+        return str(copy.execute("PRAGMA integrity_check").fetchone()[0])

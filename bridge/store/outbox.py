@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from bridge.store.dialect import among, insert
 from bridge.store.tables import attempts, jobs
 
-#: A statement takes 65,535 parameters at most (PostgreSQL's protocol).
-_AT_ONCE = 1000
+#: So many keys in one statement: PostgreSQL takes 65,535 values.
+_MOST_KEYS = 10_000
 #: Jobs in these states are finished.
 FINAL = ("done", "skipped", "parked", "rehearsed", "withdrawn")
 
@@ -315,11 +315,9 @@ def again(
     change = change.values(values)
     if keys is None:
         return int(db.execute(change).rowcount)
-    count = 0
-    for start in range(0, len(keys), _AT_ONCE):
-        some = jobs.c.key.in_(keys[start : start + _AT_ONCE])
-        count += int(db.execute(change.where(some)).rowcount)
-    return count
+    parts = (keys[at : at + _MOST_KEYS] for at in range(0, len(keys), _MOST_KEYS))
+    changes = (change.where(jobs.c.key.in_(some)) for some in parts)
+    return sum(int(db.execute(one).rowcount) for one in changes)
 
 
 def state_of(db: sa.Connection, key: str) -> str | None:

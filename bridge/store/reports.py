@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +19,8 @@ from bridge.store.tables import (
     upgrades,
 )
 
+#: Acting pauses while the clock shows so much less than the newest row.
+BEHIND = timedelta(minutes=5)
 #: States of plan changes that are not over.
 PENDING_ORDERS = ("ordered", "invoiced", "paid", "applying", "staff")
 
@@ -256,6 +258,24 @@ def newest(db: sa.Connection) -> datetime | None:
     """Return the newest instant at which anything came in or was begun."""
     found = db.execute(_NEWEST).scalars()
     return max((at for at in found if at is not None), default=None)
+
+
+def ahead(db: sa.Connection, now: datetime) -> datetime | None:
+    """Return the newest instant, where the clock is so far behind that acting pauses.
+
+    None where it is not.
+    """
+    found = newest(db)
+    return found if found is not None and found - now > BEHIND else None
+
+
+def why_paused(at: datetime) -> str:
+    """Say what the clock has to do with it, *at* being what `ahead` returned."""
+    return (
+        "the clock is behind the store, which holds something of "
+        f"{at:%Y-%m-%d %H:%M} UTC: what acts in the panel pauses until then. Set the "
+        "clock right"
+    )
 
 
 def totals(db: sa.Connection) -> dict[str, int]:

@@ -18,6 +18,7 @@ from bridge.demo.panel_example import (
 )
 from bridge.demo.panel_rows import Line
 from bridge.demo.world import World
+from bridge.reconcile import reconcile
 from bridge.store import tables
 
 
@@ -361,3 +362,22 @@ def test_an_invoice_of_a_domain_with_the_same_number_is_not_told_as_owed(
     kit.work()
 
     assert [one["id"] for one in cancellation(kit, service).owed] == [renewal.id]
+
+
+def test_one_withdrawn_in_the_night_is_not_told_as_scheduled_in_the_morning(
+    kit: Kit,
+) -> None:
+    kit.clock.set(kit.clock.at(date(2026, 11, 2), 23))
+    kit.world.request_cancellation(2)
+    kit.work()
+    kit.world.withdraw_cancellation(2)
+    for _ in range(2):
+        kit.clock.advance(timedelta(minutes=15))
+        reconcile(kit.bridge.bench)
+    kit.clock.set(kit.clock.at(date(2026, 11, 3), 8))
+    kit.work()
+
+    assert texts(kit) == ["cancellation_withdrawn"]
+    assert job(kit, "/then:cancel-with-period.1").reason == (
+        "the cancellation of service 2 was withdrawn meanwhile"
+    )

@@ -528,6 +528,15 @@ def test_a_changed_telephone_is_told_at_the_old_number_too(kit: Kit) -> None:
     assert sorted(texts(kit)) == ["details_changed", "phone_changed_old"]
 
 
+def test_who_gives_no_other_telephone_is_not_promised_alerts_at_one(kit: Kit) -> None:
+    kit.world.edit_client(ANA, phonenumber="")
+    kit.work()
+
+    (told,) = kit.sent
+    assert (told["to"], told["message"]) == (NUMBERS[ANA], "phone_changed_old")
+    assert "los avisos de esa cuenta no llegan a este número" in told["text"]
+
+
 def test_a_telephone_only_written_differently_is_no_change_of_it(kit: Kit) -> None:
     kit.world.edit_client(ANA, phonenumber="+54 9 11 4000-0001")
     kit.work()

@@ -174,6 +174,15 @@ def test_one_leads_until_its_lease_ends_or_it_resigns(store: Store) -> None:
     )  # fmt: skip
 
 
+def test_a_lease_of_a_clock_that_was_ahead_keeps_nobody_from_leading(
+    store: Store,
+) -> None:
+    lead(store, "a", NOW + timedelta(hours=3))  # killed, and the clock set right
+
+    assert lead(store, "b", NOW)
+    assert not lead(store, "a", NOW + timedelta(seconds=1))
+
+
 def test_what_many_count_in_an_hour_is_counted_once_each(store: Store) -> None:
     def count(_: int) -> int:
         return store.write(lambda db: book.count_in_hour(db, "told", NOW))

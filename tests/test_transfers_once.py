@@ -355,6 +355,20 @@ def test_an_open_invoice_of_an_earlier_owner_is_one_of_the_service(
     assert owner(passing) == GABRIELA
 
 
+def test_what_staff_moved_before_the_check_has_passed(passing: Kit) -> None:
+    write(passing, "Ana", request(passing))
+    passing.work()
+    passing.panel.faults.add("GetCancelledPackages", "html_500", times=None)
+    write(passing, "Gabriela", request(passing))
+    passing.work()
+    passing.world.move_service(1, GABRIELA)
+    passing.panel.faults.clear()
+    passing.advance(hours=3)
+
+    assert states(passing)[0][0] == "done"
+    assert sorted(texts(passing)[-2:]) == ["transfer_done_from", "transfer_done_to"]
+
+
 # --- What fails for good ---
 
 

@@ -12,7 +12,8 @@ from conftest import Kit, Recorder
 from conversing import number_of, request, write
 from looking import rows, texts
 
-from bridge import wiring
+from bridge import upgrading, wiring
+from bridge.demo.panel_example import PLAN_150
 from bridge.reconcile import reconcile
 from bridge.store import book, limits, outbox, tables, talk
 
@@ -60,6 +61,24 @@ class Meanwhile:
         if name == "cancellation_requests" and self._happens:
             self._happens.pop()()
         return getattr(self._panel, name)
+
+
+class WhileReading:
+    """A panel that has something else happen while one client is read, once."""
+
+    def __init__(self, panel: Any, client_id: int, happens: Callable[[], object]):
+        self._panel = panel
+        self._client_id = client_id
+        self._happens: list[Callable[[], object]] = [happens]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._panel, name)
+
+    def client(self, client_id: int) -> Any:
+        """Have it happen, then answer."""
+        if client_id == self._client_id and self._happens:
+            self._happens.pop()()
+        return self._panel.client(client_id)
 
 
 # --- A word counts once ---
@@ -367,6 +386,22 @@ def test_what_staff_moved_before_the_check_has_passed(passing: Kit) -> None:
 
     assert states(passing)[0][0] == "done"
     assert sorted(texts(passing)[-2:]) == ["transfer_done_from", "transfer_done_to"]
+
+
+def test_a_plan_change_ordered_after_the_last_look_is_seen(passing: Kit) -> None:
+    held(passing)
+    bench, number = passing.bridge.bench, number_of(passing, "Ana")
+    now = passing.clock.now()
+    bench.store.write(lambda db: talk.remember_phone(db, BRUNO, number, now))
+    quoted = upgrading.price(bench, 1, PLAN_150, None)
+    bench.panel = WhileReading(  # type: ignore[assignment]
+        bench.panel, BRUNO, lambda: upgrading.order(bench, quoted, "eva", "seed")
+    )
+
+    go_on(passing)
+
+    assert states(passing) == [("refused", "upgrade_pending")]
+    assert owner(passing) == ANA
 
 
 # --- What fails for good ---

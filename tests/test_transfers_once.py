@@ -404,6 +404,15 @@ def test_a_plan_change_ordered_after_the_last_look_is_seen(passing: Kit) -> None
     assert owner(passing) == ANA
 
 
+def test_words_of_long_ago_move_nothing_by_themselves(passing: Kit) -> None:
+    held(passing)
+    passing.advance(days=4)
+    go_on(passing)
+
+    assert states(passing)[0][0] == "staff"
+    assert owner(passing) == ANA
+
+
 # --- What fails for good ---
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conftest import Kit, Recorder
 from conversing import number_of, request, write
-from looking import rows, texts
+from looking import rows, staff_lines, texts
 
 from bridge import upgrading, wiring
 from bridge.demo.panel_example import PLAN_150
@@ -487,6 +487,30 @@ def test_a_shared_number_is_one_ticket_a_day(passing: Kit) -> None:
         passing.work()
 
     assert len(passing.world.tickets) == 1
+
+
+def test_one_number_makes_few_tickets_whatever_it_names(passing: Kit) -> None:
+    text = request(passing)
+    with passing.world.muted():
+        clients = passing.world.clients
+        clients[GABRIELA].phonenumber = clients[ANA].phonenumber
+        clients[GABRIELA].country = clients[ANA].country
+    for service in range(101, 109):
+        write(passing, "Ana", text.replace("número 1,", f"número {service},"))
+        passing.work()
+
+    assert texts(passing) == ["transfer_shared_number"] * 8
+    assert len(passing.world.tickets) == 5
+
+
+def test_who_hides_his_number_writes_few_lines_for_staff(passing: Kit) -> None:
+    text = request(passing)
+    for _ in range(5):
+        write(passing, "hidden", text)
+        passing.work()
+
+    lines = [line for line in staff_lines(passing) if "It does not count" in line]
+    assert len(lines) == 3
 
 
 def test_no_link_is_given_that_would_not_be_read_back(

@@ -462,6 +462,15 @@ def test_what_comes_back_to_staff_is_a_new_ticket(
     assert texts(kit).count("transfer_with_staff") == 2
 
 
+def test_the_ticket_says_that_an_upgrade_in_the_panel_was_not_seen(kit: Kit) -> None:
+    kit.world.upgrade(1, PLAN_150)
+    agree(kit)
+
+    (ticket,) = kit.world.tickets.values()
+    assert "upgrade_pending: holds" in ticket.message
+    assert "an upgrade ordered in the panel itself that waits" in ticket.message
+
+
 def test_when_one_account_is_gone_the_other_gets_an_answer(passing: Kit) -> None:
     text = request(passing)
     write(passing, "Ana", text)

@@ -234,8 +234,9 @@ def _ticket(
             for one in answers
         ),
         "",
-        "- not seen from outside: open invoices of its add-ons, a third client with"
-        " one of the two e-mails (the add-on looks at both by itself)",
+        "- not seen from outside: open invoices of its add-ons, an upgrade ordered in"
+        " the panel itself that waits to be paid, a third client with one of the two"
+        " e-mails (the add-on looks at them by itself)",
         f"The evidence: whmcs-bridge transfers show {row.id}",
         "Move the service and its add-ons by hand where the bridge cannot, then, or to",
         f"let the bridge move it: whmcs-bridge transfers approve {row.id}",

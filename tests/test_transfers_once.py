@@ -498,6 +498,16 @@ def test_a_shared_number_is_one_ticket_a_day(passing: Kit) -> None:
     assert len(passing.world.tickets) == 1
 
 
+def test_an_email_with_another_accent_is_nobodys(passing: Kit) -> None:
+    text = request(passing).replace("ana@example.com", "aná@example.com")
+    for sender in ("stranger", "Ana"):
+        write(passing, sender, text)
+        passing.work()
+
+    assert texts(passing) == ["transfer_stranger"] * 2
+    assert states(passing) == []
+
+
 def test_one_number_makes_few_tickets_whatever_it_names(passing: Kit) -> None:
     text = request(passing)
     with passing.world.muted():

@@ -404,6 +404,21 @@ def test_a_plan_change_ordered_after_the_last_look_is_seen(passing: Kit) -> None
     assert owner(passing) == ANA
 
 
+def test_what_staff_moved_after_the_last_look_has_passed(passing: Kit) -> None:
+    held(passing)
+    bench, number = passing.bridge.bench, number_of(passing, "Ana")
+    now = passing.clock.now()
+    bench.store.write(lambda db: talk.remember_phone(db, BRUNO, number, now))
+    bench.panel = WhileReading(  # type: ignore[assignment]
+        bench.panel, BRUNO, lambda: passing.world.move_service(1, GABRIELA)
+    )
+
+    go_on(passing)
+
+    assert states(passing)[0][0] == "done"
+    assert sorted(texts(passing)[-2:]) == ["transfer_done_from", "transfer_done_to"]
+
+
 def test_words_of_long_ago_move_nothing_by_themselves(passing: Kit) -> None:
     held(passing)
     passing.advance(days=4)

@@ -63,6 +63,9 @@ def reserved(over: str, again_at: datetime | None, what: str, caps: Caps) -> Res
     if over == "hour":
         reason = f"over the cap of {caps.per_hour} {what} an hour: it goes on then"
         return Reserved(False, again_at, reason)
+    if over == "other":
+        reason = "a plan change or an end of the service began meanwhile"
+        return Reserved(False, again_at, reason)
     if over == "day":
         return Reserved(
             False, None, f"over the cap of {caps.per_day} {what} a day", over

@@ -56,11 +56,17 @@ class WhmcsReads(WhmcsApi):
         return client
 
     def client_by_email(self, email: str) -> Client:
-        """Return the one client with this e-mail."""
+        """Return the one client with this e-mail.
+
+        The panel's database takes letters with other accents for the same.
+        """
         client = self._client(email=email)
-        if client.email.strip().casefold() != email.strip().casefold():
+        if client.email.strip().casefold() == email.strip().casefold():
+            return client
+        if email.isascii() and client.email.isascii():
             raise unreadable("the panel answered about another e-mail than asked")
-        return client
+        detail = "the panel has no client with just this e-mail"
+        raise RemoteError(SERVICE, Reason.NOT_FOUND, detail, sent=False)
 
     def _client(self, **which: Any) -> Client:
         told = self.call("GetClientsDetails", **which)

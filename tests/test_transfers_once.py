@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from conftest import Kit, Recorder
 from conversing import number_of, request, write
-from looking import rows, texts
+from looking import rows, staff_lines, texts
 
-from bridge import wiring
+from bridge import upgrading, wiring
+from bridge.demo.panel_example import PLAN_150
 from bridge.reconcile import reconcile
 from bridge.store import book, limits, outbox, tables, talk
 
@@ -60,6 +61,24 @@ class Meanwhile:
         if name == "cancellation_requests" and self._happens:
             self._happens.pop()()
         return getattr(self._panel, name)
+
+
+class WhileReading:
+    """A panel that has something else happen while one client is read, once."""
+
+    def __init__(self, panel: Any, client_id: int, happens: Callable[[], object]):
+        self._panel = panel
+        self._client_id = client_id
+        self._happens: list[Callable[[], object]] = [happens]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._panel, name)
+
+    def client(self, client_id: int) -> Any:
+        """Have it happen, then answer."""
+        if client_id == self._client_id and self._happens:
+            self._happens.pop()()
+        return self._panel.client(client_id)
 
 
 # --- A word counts once ---
@@ -355,6 +374,60 @@ def test_an_open_invoice_of_an_earlier_owner_is_one_of_the_service(
     assert owner(passing) == GABRIELA
 
 
+def test_what_staff_moved_before_the_check_has_passed(passing: Kit) -> None:
+    write(passing, "Ana", request(passing))
+    passing.work()
+    passing.panel.faults.add("GetCancelledPackages", "html_500", times=None)
+    write(passing, "Gabriela", request(passing))
+    passing.work()
+    passing.world.move_service(1, GABRIELA)
+    passing.panel.faults.clear()
+    passing.advance(hours=3)
+
+    assert states(passing)[0][0] == "done"
+    assert sorted(texts(passing)[-2:]) == ["transfer_done_from", "transfer_done_to"]
+
+
+def test_a_plan_change_ordered_after_the_last_look_is_seen(passing: Kit) -> None:
+    held(passing)
+    bench, number = passing.bridge.bench, number_of(passing, "Ana")
+    now = passing.clock.now()
+    bench.store.write(lambda db: talk.remember_phone(db, BRUNO, number, now))
+    quoted = upgrading.price(bench, 1, PLAN_150, None)
+    bench.panel = WhileReading(  # type: ignore[assignment]
+        bench.panel, BRUNO, lambda: upgrading.order(bench, quoted, "eva", "seed")
+    )
+
+    go_on(passing)
+
+    assert states(passing) == [("refused", "upgrade_pending")]
+    assert owner(passing) == ANA
+
+
+def test_what_staff_moved_after_the_last_look_has_passed(passing: Kit) -> None:
+    held(passing)
+    bench, number = passing.bridge.bench, number_of(passing, "Ana")
+    now = passing.clock.now()
+    bench.store.write(lambda db: talk.remember_phone(db, BRUNO, number, now))
+    bench.panel = WhileReading(  # type: ignore[assignment]
+        bench.panel, BRUNO, lambda: passing.world.move_service(1, GABRIELA)
+    )
+
+    go_on(passing)
+
+    assert states(passing)[0][0] == "done"
+    assert sorted(texts(passing)[-2:]) == ["transfer_done_from", "transfer_done_to"]
+
+
+def test_words_of_long_ago_move_nothing_by_themselves(passing: Kit) -> None:
+    held(passing)
+    passing.advance(days=4)
+    go_on(passing)
+
+    assert states(passing)[0][0] == "staff"
+    assert owner(passing) == ANA
+
+
 # --- What fails for good ---
 
 
@@ -404,6 +477,15 @@ def test_what_comes_back_to_staff_is_a_new_ticket(
     assert texts(kit).count("transfer_with_staff") == 2
 
 
+def test_the_ticket_says_that_an_upgrade_in_the_panel_was_not_seen(kit: Kit) -> None:
+    kit.world.upgrade(1, PLAN_150)
+    agree(kit)
+
+    (ticket,) = kit.world.tickets.values()
+    assert "upgrade_pending: holds" in ticket.message
+    assert "an upgrade ordered in the panel itself that waits" in ticket.message
+
+
 def test_when_one_account_is_gone_the_other_gets_an_answer(passing: Kit) -> None:
     text = request(passing)
     write(passing, "Ana", text)
@@ -429,6 +511,40 @@ def test_a_shared_number_is_one_ticket_a_day(passing: Kit) -> None:
         passing.work()
 
     assert len(passing.world.tickets) == 1
+
+
+def test_an_email_with_another_accent_is_nobodys(passing: Kit) -> None:
+    text = request(passing).replace("ana@example.com", "aná@example.com")
+    for sender in ("stranger", "Ana"):
+        write(passing, sender, text)
+        passing.work()
+
+    assert texts(passing) == ["transfer_stranger"] * 2
+    assert states(passing) == []
+
+
+def test_one_number_makes_few_tickets_whatever_it_names(passing: Kit) -> None:
+    text = request(passing)
+    with passing.world.muted():
+        clients = passing.world.clients
+        clients[GABRIELA].phonenumber = clients[ANA].phonenumber
+        clients[GABRIELA].country = clients[ANA].country
+    for service in range(101, 109):
+        write(passing, "Ana", text.replace("número 1,", f"número {service},"))
+        passing.work()
+
+    assert texts(passing) == ["transfer_shared_number"] * 8
+    assert len(passing.world.tickets) == 5
+
+
+def test_who_hides_his_number_writes_few_lines_for_staff(passing: Kit) -> None:
+    text = request(passing)
+    for _ in range(5):
+        write(passing, "hidden", text)
+        passing.work()
+
+    lines = [line for line in staff_lines(passing) if "It does not count" in line]
+    assert len(lines) == 3
 
 
 def test_no_link_is_given_that_would_not_be_read_back(

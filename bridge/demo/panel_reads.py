@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -70,6 +71,15 @@ class Call:
         return {outer: {inner: list(rows)}} if rows else forms[self.empty]
 
 
+def _alike(one: str, other: str) -> bool:
+    """Compare as the panel's database does: case and accents do not count."""
+    first, second = (
+        [c for c in unicodedata.normalize("NFKD", email.lower()) if c.isascii()]
+        for email in (one, other)
+    )
+    return first == second
+
+
 def get_clients_details(call: Call) -> Answered:
     """Return one client, by number or mail address."""
     world, email = call.world, call.text("email").lower()
@@ -79,7 +89,7 @@ def get_clients_details(call: Call) -> Answered:
     if number is not None:
         client = world.client(number)
     else:
-        found = [c for c in world.clients.values() if c.email.lower() == email]
+        found = [c for c in world.clients.values() if _alike(c.email, email)]
         if not found:
             raise ApiError("Client Not Found")
         client = found[0]

@@ -45,8 +45,6 @@ CANCEL = frozenset(
 )
 #: After so long an answer is none to what he just wrote, and no free text either.
 _OF_USE = timedelta(hours=23)
-#: Tickets of what one telephone writes in a day, at most.
-_TICKETS = 5
 #: Clients of one telephone that are read from the panel, at most.
 _READ = 10
 
@@ -220,7 +218,9 @@ def _other(ctx: Context, number: str, clients: list[Client]) -> Outcome:
     policy = ctx.policies.inbound
     if policy.other == "ignore":
         raise Skipped("the map says to ignore it (inbound.other)")
-    if policy.other == "open_ticket" and ctx.may_answer(number, "ticket", _TICKETS):
+    if policy.other == "open_ticket" and ctx.may_answer(
+        number, "ticket", transfers.TICKETS
+    ):
         _ticket(ctx, number, clients)
     return _once_a_day(ctx, number, clients, "inbound_reply", policy.other)
 

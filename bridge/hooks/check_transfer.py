@@ -16,7 +16,11 @@ def check_transfer(ctx: Context, *, transfer: str) -> Outcome:
     if row is None or row.state != "agreed":
         raise Skipped(f"{transfer} is {row.state if row else 'not in the book'}")
     ctx.client_id = row.from_client_id
-    found = checks(case_of(ctx, row))
+    case = case_of(ctx, row)
+    if case.service is not None and case.service.client_id == row.to_client_id:
+        ctx.later("transfer_service", key=f"{row.key}/move", transfer=row.key)
+        return {"service": row.service_id, "how": "it belongs to the new owner already"}
+    found = checks(case)
     if code := failing(found):
         return refuse(ctx, row, code, found)
     if reason := for_staff(ctx, row):

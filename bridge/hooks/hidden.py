@@ -69,11 +69,10 @@ def _asks_for_a_move(ctx: Context, user: str, text: str) -> bool:
                 urgent=True,
             )
         return True
-    ctx.later(
-        "log_activity",
-        key=f"{ctx.key}/staff",
-        text="[bridge] Somebody whose number WhatsApp withholds asked for a change of "
-        f"owner. It does not count: see event {ctx.event.id if ctx.event else '-'}.",
-        raw=True,
-    )
+    if ctx.may_answer(user or "?", "withheld", 3):
+        line = (
+            "[bridge] Somebody whose number WhatsApp withholds asked for a change of "
+            f"owner. It does not count: see event {ctx.event.id if ctx.event else '-'}."
+        )
+        ctx.later("log_activity", key=f"{ctx.key}/staff", text=line, raw=True)
     return True

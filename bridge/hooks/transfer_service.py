@@ -96,6 +96,9 @@ def _move(ctx: Context, row: Transfer, move: Move) -> Outcome:
         moved = ctx.panel.move_service(move)
     except MoveRefused as error:
         code = _PANELS.get(error.code, error.code)
+        service = service_or_none(ctx, row.service_id) if code == "not_owner" else None
+        if service is not None and service.client_id == row.to_client_id:
+            return _done(ctx, row, "it was moved by somebody else meanwhile", None)
         if code in CODES:
             return refuse(ctx, row, code)
         return hand_over(ctx, row, f"the panel refuses it ({error.detail})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -144,6 +145,9 @@ def for_staff(ctx: Context, row: Transfer) -> str:
     """Return why a person must let it pass although every condition holds, or ""."""
     if row.approved_by:
         return ""
+    lasts = ctx.policies.transfers.expires_hours
+    if row.agreed_at and ctx.now - row.agreed_at > timedelta(hours=lasts):
+        return f"both agreed more than {lasts} hours ago"
     if not ctx.book.knows_telephones():
         return "the telephones of all clients were not read from the panel yet"
     both = (row.from_client_id, row.to_client_id)
@@ -230,8 +234,9 @@ def _ticket(
             for one in answers
         ),
         "",
-        "- not seen from outside: open invoices of its add-ons, a third client with"
-        " one of the two e-mails (the add-on looks at both by itself)",
+        "- not seen from outside: open invoices of its add-ons, an upgrade ordered in"
+        " the panel itself that waits to be paid, a third client with one of the two"
+        " e-mails (the add-on looks at them by itself)",
         f"The evidence: whmcs-bridge transfers show {row.id}",
         "Move the service and its add-ons by hand where the bridge cannot, then, or to",
         f"let the bridge move it: whmcs-bridge transfers approve {row.id}",

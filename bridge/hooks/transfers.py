@@ -34,6 +34,8 @@ from bridge.views import View, client_view
 REQUEST = "transfer_request"
 #: Every message is answered, but nobody without end: so often a day in the same words.
 _A_DAY = 10
+#: Tickets of what one telephone writes in a day, at most.
+TICKETS = 5
 _NO_FIELDS = {
     **dict.fromkeys(("from_name", "from_email", "to_name", "to_email"), ""),
     **dict.fromkeys(("id", "service_id"), 0),
@@ -282,6 +284,14 @@ def _unreadable(
 
 def _shared(ctx: Context, sender: Sender, asked: Asked) -> Outcome:
     """A number of several clients identifies nobody: staff look, once a day."""
+    if ctx.may_answer(sender.number, f"who {asked.service_id}") and ctx.may_answer(
+        sender.number, "ticket", TICKETS
+    ):
+        _who_asks(ctx, sender, asked)
+    return _answer(ctx, sender, "shared_number", language=asked.language)
+
+
+def _who_asks(ctx: Context, sender: Sender, asked: Asked) -> None:
     client = sender.giver or sender.taker
     ctx.later(
         "open_ticket",
@@ -294,7 +304,6 @@ def _shared(ctx: Context, sender: Sender, asked: Asked) -> Outcome:
         raw=True,
         client_id=client.id if client else None,
     )
-    return _answer(ctx, sender, "shared_number", language=asked.language)
 
 
 def _answer(

@@ -104,13 +104,17 @@ def reserve_transfer(
     """Mark a move as begun, as `reserve_termination` does for terminations.
 
     It counts for the client who gives. The caps do not hold for one that staff
-    approved.
+    approved. ("other", when) where a plan change or an end of the service began
+    since the conditions were read: they are to be read again.
     """
     lock(db, now)
     query = sa.select(transfers).where(transfers.c.key == key)
     row = db.execute(query).first()
     if row is None or row.state not in ("agreed", "moving", "staff"):
         return "over", None
+    begun_since = (book.pending_order, book.live_cancellation)
+    if any(one(db, row.service_id) is not None for one in begun_since):
+        return "other", now
     if row.acted_at is None and not row.approved_by:
         begun, whose = transfers.c.acted_at, transfers.c.from_client_id
         over = first(full(db, begun, whose == row.from_client_id, caps, now))

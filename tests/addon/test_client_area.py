@@ -221,6 +221,26 @@ def test_a_domain_is_asked_about_once_more_before_the_wish_goes_out(area, door):
     assert area.sql("SELECT donotrenew AS n FROM tbldomains WHERE id = 1")[0]["n"] == 0
 
 
+UNDATED = {
+    "english": ("Not renew radioana.com.ar? When", "will not be renewed. You"),
+    "spanish": ("¿No renovar radioana.com.ar? Cuando", "no se renovará. Le"),
+    "portuguese-br": ("Não renovar radioana.com.ar? Quando", "não será renovado. Av"),
+}
+
+
+@pytest.mark.parametrize("language", UNDATED)
+@pytest.mark.parametrize("day", [None, "0000-00-00"])
+def test_of_a_domain_without_a_day_none_is_named(area, door, day, language):
+    area.sql("UPDATE tbldomains SET expirydate = ? WHERE id = 1", day)
+
+    asked = page(door, language=language, hookbridge_do="stop", domain=1)
+    said = page(door, language=language, hookbridge_do="stop_sure", domain=1)
+
+    assert UNDATED[language][0] in html.unescape(asked)
+    assert UNDATED[language][1] in html.unescape(said)
+    assert "0000" not in asked + said
+
+
 @pytest.mark.parametrize("domain", [2, 3, 4, 99, "1 OR 1=1", ""])
 def test_a_domain_that_is_not_ones_own_to_stop_is_left_alone(area, door, domain):
     page(door, hookbridge_do="stop_sure", domain=domain)

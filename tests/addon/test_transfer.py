@@ -293,7 +293,7 @@ def test_a_custom_field_can_say_who_is_verified(value, whmcs, door):
     assert (refused.told["code"], answer.told["status"]) == ("not_verified", "moved")
 
 
-@pytest.mark.parametrize("value", ["", "0", "no", "off"])
+@pytest.mark.parametrize("value", ["", "0", "no", "off", "Não", " NÃO "])
 def test_an_empty_custom_field_verifies_nobody(value, whmcs, door):
     fill = "INSERT INTO tblcustomfieldsvalues (fieldid, relid, value) VALUES (6, ?, ?)"
     whmcs.sql(fill, 2, value)

@@ -230,7 +230,6 @@ def test_when_no_try_succeeds_a_person_looks(kit: Kit) -> None:
     kit.panel.faults.add("transfer", "html_500", times=None)
 
     agree(kit)
-    kit.advance(days=4)
     for _ in range(20):
         kit.advance(hours=7)
 

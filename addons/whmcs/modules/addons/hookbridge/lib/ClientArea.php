@@ -140,12 +140,12 @@ class ClientArea
         $number = $this->given('domain');
         $chosen = ctype_digit($number) && isset($rows[(int) $number]) ? $rows[(int) $number] : null;
         if ($do === 'stop' && $chosen !== null) {
-            $html .= $this->told('warning', 'area_stop_sure', self::plain($chosen->domain), $chosen->expirydate)
+            $html .= $this->toldOf('warning', 'area_stop_sure', $chosen)
                 . $this->button('stop_sure', $chosen->id, 'area_stop_yes', 'btn-danger');
         }
         if ($do === 'stop_sure' && $chosen !== null) {
             $this->ask($chosen->id);
-            $html .= $this->told('success', 'area_stopped', self::plain($chosen->domain), $chosen->expirydate);
+            $html .= $this->toldOf('success', 'area_stopped', $chosen);
             unset($rows[$chosen->id]);
         }
         if ($rows === []) {
@@ -154,10 +154,24 @@ class ClientArea
         $html .= '<p>' . $this->words->html('area_domains_about') . '</p><table class="table">';
         foreach ($rows as $row) {
             $html .= '<tr><td>' . Words::escape(self::plain($row->domain)) . '</td><td>'
-                . Words::escape((string) $row->expirydate) . '</td><td>'
+                . Words::escape(self::day($row)) . '</td><td>'
                 . $this->button('stop', $row->id, 'area_stop', 'btn-default') . '</td></tr>';
         }
         return $html . '</table>';
+    }
+
+    /** Tell something of a domain, in other words where the panel has no day for it. */
+    private function toldOf($look, $name, $row)
+    {
+        $day = self::day($row);
+        return $this->told($look, $day === '' ? $name . '_undated' : $name, self::plain($row->domain), $day);
+    }
+
+    /** The day until which a domain is paid, '' where there is none. */
+    private static function day($row)
+    {
+        $day = substr((string) $row->expirydate, 0, 10);
+        return $day === '0000-00-00' ? '' : $day;
     }
 
     /** Write the wish down as a row; it leaves at the end of the request. */

@@ -82,8 +82,8 @@ class Conditions
                 ->where('id', $field)->where('type', 'client')->exists();
             $value = !$clients ? '' : Capsule::table('tblcustomfieldsvalues')
                 ->where('fieldid', $field)->where('relid', $client)->value('value');
-            $value = strtolower(trim((string) $value));
-            return !in_array($value, ['', '0', 'no', 'off', 'false', 'não', 'nao'], true);
+            // Not strtolower, which leaves capitals with accents as they are.
+            return preg_match('/\A(|0|no|off|false|n[ãa]o)\z/iu', trim((string) $value)) === 0;
         }
         if ($this->api === null) {
             throw new \RuntimeException('the panel has no localAPI');

@@ -158,10 +158,14 @@ def _is_zone(name: str) -> bool:
     return True
 
 
-def _is_country(letters: str) -> bool:
+def _country(reader: Reader) -> str:
     from phonenumbers import SUPPORTED_REGIONS  # most commands never need them
 
-    return letters in SUPPORTED_REGIONS
+    country = reader.text("BRIDGE_DEFAULT_COUNTRY", "AR").upper()
+    if country not in SUPPORTED_REGIONS:
+        what = f'no country "{country}" (its two letters of ISO 3166, as AR)'
+        reader.wrong("BRIDGE_DEFAULT_COUNTRY", what)
+    return country
 
 
 def _read(reader: Reader, need: bool) -> Settings:
@@ -170,10 +174,6 @@ def _read(reader: Reader, need: bool) -> Settings:
     if not _is_zone(timezone):
         reader.wrong("BRIDGE_TIMEZONE", f'no time zone "{timezone}" (as Area/City)')
         timezone = Settings.timezone
-    country = reader.text("BRIDGE_DEFAULT_COUNTRY", "AR").upper()
-    if not _is_country(country):
-        what = f'no country "{country}" (its two letters of ISO 3166, as AR)'
-        reader.wrong("BRIDGE_DEFAULT_COUNTRY", what)
     panel = reader.text("BRIDGE_PANEL", "whmcs")
     if not _PANEL_NAME.match(panel):
         reader.wrong("BRIDGE_PANEL", f'"{panel}": small letters, digits and _ only')
@@ -192,7 +192,7 @@ def _read(reader: Reader, need: bool) -> Settings:
         listen_port=port,
         public_url=public,
         timezone=timezone,
-        default_country=country,
+        default_country=_country(reader),
         language=reader.choice("BRIDGE_LANG", "es", LANGUAGES),
         dry_run=reader.flag("BRIDGE_DRY_RUN", True),
         workers=reader.number("BRIDGE_WORKERS", 32, 1, 512),

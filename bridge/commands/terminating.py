@@ -16,6 +16,7 @@ from bridge.gather import request_for
 from bridge.hooks.schedule_cancellation import terminate_key
 from bridge.preparing import ACTING_LEASE
 from bridge.store import book, claims, limits, outbox
+from bridge.store.outbox import Finish
 
 #: A bridge that was not heard of for so long does not run.
 SILENCE = timedelta(seconds=30)
@@ -107,6 +108,11 @@ def run_now(bridge: Any, row: Any) -> None:
         return _taken(bridge, key, now)
     if finish.state in ("parked", "skipped"):
         bridge.store.write(lambda db: book.restore(db, row, bridge.bench.now()))
+    return _ended(bridge, row, finish)
+
+
+def _ended(bridge: Any, row: Any, finish: Finish) -> None:
+    """Say how a step ended; exit 1 where the service did not."""
     told = finish.reason or (finish.outcome or {}).get("how", "")
     click.echo(f"{finish.state}: {told}")
     if finish.run_at is not None:
@@ -118,7 +124,6 @@ def run_now(bridge: Any, row: Any) -> None:
         )
     if finish.state not in ("done", "rehearsed"):
         sys.exit(1)
-    return None
 
 
 def _taken(bridge: Any, key: str, now: datetime) -> None:

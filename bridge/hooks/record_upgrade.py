@@ -52,12 +52,13 @@ def record_upgrade(ctx: Context) -> Outcome:
     charge, invoice_id = found or (told, None)
     paid = found is not None and charge != 0
     day = event.occurred_at.astimezone(ctx.zone).date()
+    key = f"native:{number}"
     due = _due_of_a_new_period(ctx, service, day) if paid else None
-    known = ctx.book.order(f"native:{number}")  # staff may have set the date since
+    known = ctx.book.order(key)  # staff may have set the date since
     begins = due is not None or (known is not None and known.new_period)
     ctx.keep(
         "upgrades",
-        f"native:{number}",
+        key,
         service_id=service.id,
         client_id=service.client_id,
         from_product_id=old,
@@ -78,13 +79,17 @@ def record_upgrade(ctx: Context) -> Outcome:
         created_at=ctx.now,
     )
     if due is not None:
-        raise ctx.staff(
-            f"upgrade {number} of service {service.id}: it is paid {service.cycle} "
-            f"now, but due on {service.next_due}, as before. If its cycle changed, set "
-            f"that to {due} in the panel before it is invoiced again"
-        )
+        raise ctx.staff(_date_to_set(number, service, due))
     counts = "counts as paid" if paid else "no paid invoice shows it: it does not count"
     return {"upgrade": number, "service": service.id, "charge": counts}
+
+
+def _date_to_set(number: int, service: Service, due: date) -> str:
+    return (
+        f"upgrade {number} of service {service.id}: it is paid {service.cycle} "
+        f"now, but due on {service.next_due}, as before. If its cycle changed, set "
+        f"that to {due} in the panel before it is invoiced again"
+    )
 
 
 def _due_of_a_new_period(ctx: Context, service: Service, day: date) -> date | None:

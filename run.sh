@@ -52,6 +52,8 @@ command="${1:-help}"
 case "$command" in
 test)
     make_venv .venv-dev requirements-dev.lock
+    # Hundreds of processes are started: each would compile the project again.
+    unset PYTHONDONTWRITEBYTECODE
     # A process more than cores, since tests wait for servers and for each other; a
     # file's tests stay together, and share its fixtures.
     cores=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)

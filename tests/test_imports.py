@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -253,8 +254,13 @@ def layer_of(name: str) -> Layer:
     raise KeyError(f"bridge/{name} is in no layer of tests/test_imports.py")
 
 
-def imports(module: str) -> Iterator[str]:
-    """Give every name that a module imports, at its top, in functions, for types."""
+@cache
+def imports(module: str) -> tuple[str, ...]:
+    """Return every name that a module imports, at its top, in functions, for types."""
+    return tuple(_imports(module))
+
+
+def _imports(module: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -1,7 +1,7 @@
-"""What one engine compiled serves the engines of all tests.
+"""What was compiled for one test serves all of them.
 
-SQLAlchemy compiles a statement once for each engine: in a bridge that is once, in the
-tests once for each of them, as every test opens a store of its own.
+SQLAlchemy compiles a statement once for each engine, Werkzeug an address once for each
+app: in a bridge that is once, in the tests once for each of them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import LRUCache
+from werkzeug.routing import Rule
 
 
 class _Alike:
@@ -46,7 +47,20 @@ class PostgreSQL(_Alike, PGDialect_psycopg):
     _compiled = LRUCache(2000)
 
 
+_compile = Rule._compile_builder
+_builders: dict[Any, Any] = {}
+
+
+def _compiled_once(rule: Rule, append_unknown: bool = True) -> Any:
+    """Return what builds the address of a rule; rules that read alike share it."""
+    key = (tuple(rule._trace), repr(rule.defaults), append_unknown)
+    if key not in _builders:
+        _builders[key] = _compile(rule, append_unknown)
+    return _builders[key]
+
+
 def share() -> None:
-    """Have every engine made from here on share what is compiled."""
+    """Have every engine and app made from here on share what is compiled."""
+    Rule._compile_builder = _compiled_once  # type: ignore[method-assign]
     registry.register("sqlite", __name__, SQLite.__name__)
     registry.register("postgresql.psycopg", __name__, PostgreSQL.__name__)

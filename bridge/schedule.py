@@ -33,6 +33,7 @@ from bridge.store import (
     outbox,
     people,
     progress,
+    pruning,
     recipients,
     reports,
     told,
@@ -197,7 +198,9 @@ class Schedule:
             return
         before = self.bench.now() - self.retention
         while not self._stopped.is_set():
-            if not self.bench.store.write(lambda db: reports.prune(db, before), 30.0):
+            if not self.bench.store.write(
+                lambda db: pruning.prune_events(db, before), 30.0
+            ):
                 break
         now = self.bench.now()
         self.bench.store.write(lambda db: handover.prune(db, before, now), 30.0)

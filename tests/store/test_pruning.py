@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
-from bridge.store import Store, claims, inbox, outbox, pruning, reports
+import pytest
+import sqlalchemy as sa
+
+from bridge.hooks.schedule_cancellation import key_of, terminate_key
+from bridge.hooks.transferring import key_of as transfer_key
+from bridge.store import (
+    Store,
+    book,
+    claims,
+    inbox,
+    outbox,
+    pruning,
+    reports,
+    tables,
+    told,
+)
 from bridge.store.outbox import Finish
+from bridge.upgrading import step_key
 
 from .conftest import NOW, delivery, new_job
 
@@ -48,3 +66,133 @@ def test_an_id_of_the_last_days_is_known_after_pruning(store: Store) -> None:
     store.write(lambda db: pruning.prune_events(db, NOW - timedelta(days=31)))
 
     assert put(store, "a") == "duplicate"
+
+
+OLD = NOW - timedelta(days=100)
+BEFORE = NOW - timedelta(days=31)
+
+
+def over(store: Store, *keys: str, state: str = "done", at: datetime = OLD) -> None:
+    """Put jobs of no event in that came to *state*."""
+    store.write(lambda db: outbox.put(db, [new_job(key) for key in keys], at))
+    changed = {"state": state, "finished_at": at}
+    store.write(lambda db: db.execute(tables.jobs.update().values(changed)))
+
+
+def left(store: Store) -> set[str]:
+    """Prune the jobs of no event; return the keys of those that stay."""
+    store.write(lambda db: pruning.prune_jobs(db, BEFORE))
+    with store.read() as db:
+        return set(db.execute(sa.select(tables.jobs.c.key)).scalars())
+
+
+@pytest.mark.parametrize("state", ["done", "skipped", "rehearsed", "withdrawn"])
+def test_a_job_of_no_event_goes_with_its_tries_when_it_is_long_over(
+    store: Store, state: str
+) -> None:
+    over(store, "halt:cloud/2026-07-25", state=state)
+    tried = {"job_key": "halt:cloud/2026-07-25", "number": 1, "at": OLD}
+    tried |= {"state": "retry", "seen": {}}
+    store.write(lambda db: db.execute(tables.attempts.insert(), tried))
+
+    assert left(store) == set()
+    with store.read() as db:
+        assert db.execute(sa.select(tables.attempts)).all() == []
+
+
+@pytest.mark.parametrize("state", ["waiting", "joined", "running", "parked"])
+def test_a_job_of_no_event_stays_while_it_is_open_or_parked(
+    store: Store, state: str
+) -> None:
+    over(store, "a", state=state)
+
+    assert left(store) == {"a"}
+
+
+def test_a_job_of_no_event_stays_while_it_is_young(store: Store) -> None:
+    over(store, "a", at=BEFORE)
+
+    assert left(store) == {"a"}
+
+
+def test_a_job_of_an_event_goes_with_that_alone(store: Store) -> None:
+    finished(store, "old", "done", 100)
+
+    assert left(store) == {"old/r"}
+
+
+def test_so_many_jobs_go_at_once_and_the_rest_the_next_time(store: Store) -> None:
+    over(store, "a", "b", "c")
+
+    went = [store.write(lambda db: pruning.prune_jobs(db, BEFORE, 2)) for _ in "123"]
+
+    assert went == [2, 1, 0]
+
+
+def test_a_job_stays_as_long_as_its_message(store: Store) -> None:
+    over(store, "a", "b")
+    row = dict.fromkeys(("name", "language", "to", "text", "provider"), "x")
+    row |= {"key": "a", "job_key": "a", "event_id": None, "created_at": OLD}
+    row |= {"state": "delivered", "states": []}
+    store.write(lambda db: book.sent(db, [row]))
+
+    assert left(store) == {"a"}
+
+    store.write(lambda db: told.prune(db, BEFORE, 10))
+    assert left(store) == set()
+
+
+def test_a_job_stays_as_long_as_alerts_that_went_out_with_it(store: Store) -> None:
+    over(store, "first", "second")
+    jobs = tables.jobs
+    store.write(lambda db: db.execute(jobs.update().values(together="first")))
+    young = jobs.update().where(jobs.c.key == "second").values(finished_at=NOW)
+    store.write(lambda db: db.execute(young))
+
+    assert left(store) == {"first", "second"}
+
+    long_ago = jobs.update().values(finished_at=OLD)
+    store.write(lambda db: db.execute(long_ago))
+    assert left(store) == {"first"}
+    assert left(store) == set()
+
+
+CANCELLATION = {
+    **dict.fromkeys(("domain", "product", "kind", "because", "way"), "x"),
+    **{"key": key_of(2, 7), "service_id": 2, "client_id": 1, "state": "done"},
+    **{"requested_on": OLD.date(), "created_at": OLD, "changed_at": OLD},
+}
+ORDER = {
+    **dict.fromkeys(("from_product", "to_product", "cycle", "currency"), "x"),
+    **dict.fromkeys(("client_id", "from_product_id", "to_product_id"), 1),
+    **dict.fromkeys(("charge", "recurring"), Decimal(1)),
+    **{"id": "0a1b2c3d4e5f6071", "service_id": 2, "state": "done", "working": []},
+    **{"new_period": False, "native": False, "created_at": OLD, "changed_at": OLD},
+}
+TRANSFER = {
+    **dict.fromkeys(("service", "from_name", "to_name", "state"), "x"),
+    **dict.fromkeys(("from_email", "to_email"), "x"),
+    **{"key": transfer_key("e", 2), "service_id": 2, "from_client_id": 1},
+    **{"to_client_id": 3, "expires_at": OLD, "created_at": OLD, "changed_at": OLD},
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "table", "row"),
+    [
+        (terminate_key(key_of(2, 7)), tables.cancellations, CANCELLATION),
+        (step_key("0a1b2c3d4e5f6071", "invoice"), tables.upgrades, ORDER),
+        (f"{transfer_key('e', 2)}/move:1", tables.transfers, TRANSFER),
+    ],
+    ids=["cancellation", "order", "change-of-owner"],
+)
+def test_a_job_of_a_row_in_the_book_stays_as_long_as_that(
+    store: Store, key: str, table: sa.Table, row: dict[str, Any]
+) -> None:
+    over(store, key)
+    store.write(lambda db: db.execute(table.insert(), row))
+
+    assert left(store) == {key}
+
+    store.write(lambda db: db.execute(table.delete()))
+    assert left(store) == set()

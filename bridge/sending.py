@@ -17,6 +17,7 @@ import structlog
 from bridge.breaker import Breaker, CircuitOpen
 from bridge.errors import (
     ErrorClass,
+    Instead,
     Later,
     Parked,
     Reason,
@@ -25,7 +26,7 @@ from bridge.errors import (
     Skipped,
     StoreUnavailable,
 )
-from bridge.forming import Forms, form_of, put_line, within
+from bridge.forming import Forms, form_of, put_line, to_other_form, within
 from bridge.hooks.records import ARRIVED, HELD_BACK, earlier
 from bridge.metrics import Metrics
 from bridge.store import Store, outbox, talk, told
@@ -235,15 +236,30 @@ class Sending:
             raise
 
     def _sent(self, message: Message, urgent: bool) -> tuple[Message, Receipt]:
-        """Send it, or what may go in its place, each once; return what went."""
+        """Send it, or what may go in its place, each once; return what went.
+
+        Each of them takes a turn at the provider's rate; *message* has its own.
+        """
+        by_usual_form: SendError | None = None
         while True:
             try:
                 return message, self.provider.send(message)
             except SendError as error:
-                was_free = message.free
-                message = self.forms.instead(message, error)
-                if was_free and message.template is not None:
-                    self._count(message, urgent)
+                if (other := to_other_form(message, error)) is not None:
+                    by_usual_form, message = error, other
+                elif by_usual_form is not None and error.instead is Instead.NUMBER:
+                    raise by_usual_form from None  # in neither form it is there
+                else:
+                    message = self._instead(message, error, urgent)
+            self.slow_down()
+
+    def _instead(self, message: Message, error: SendError, urgent: bool) -> Message:
+        """Return what may go in place of a refused message, or raise its error."""
+        was_free = message.free
+        message = self.forms.instead(message, error)
+        if was_free and message.template is not None:
+            self._count(message, urgent)
+        return message
 
     def _enter(self, message: Message) -> None:
         if self._probe == message.tag:

@@ -76,10 +76,10 @@ class Message:
     in states where the provider allows it. *button* is a label and an address.
     *free* says that free text may be sent: the 24-hour window is open, or the
     provider knows none; else it goes as *template*. *other_form*: to the number in its
-    other form at once. *told_in* gives the same in another language. *asks*: *to* is
-    the provider's own id of somebody without a number, who is asked to share it.
-    *body* is the text with numbered places, as its template has to say it; empty where
-    that is not known.
+    other form, where it has one. *told_in* gives the same in another language. *asks*:
+    *to* is the provider's own id of somebody without a number, who is asked to share
+    it. *body* is the text with numbered places, as its template has to say it; empty
+    where that is not known.
     """
 
     to: str
@@ -206,9 +206,10 @@ class Provider(Protocol):
     longest: int = 4096
 
     def send(self, message: Message) -> Receipt:
-        """Hand one message over and return what the provider said.
+        """Hand one message over, by one request, and return what the provider said.
 
-        Raises `SendError` with the class of the provider's answer.
+        Raises `SendError` with the class of the provider's answer. What may go in its
+        place is the caller's to send: each request takes its turn at the rate.
         """
         ...
 

@@ -110,6 +110,8 @@ class Schedule:
             ("provider", partial(self._led, upkeep.watch_session), 5 * 60),
             ("people a day", partial(self._led, upkeep.sync_people), 60 * 60),
         ]
+        if self.bench.provider.answers:
+            ticks.append(("lost states", partial(self._led, upkeep.ask_states), 60))
         if not self.bench.store.sqlite:  # there one writes at a time
             ticks.append(("states", partial(self._led, upkeep.catch_up), 60))
         return ticks

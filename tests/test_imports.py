@@ -118,6 +118,7 @@ LAYERS = [
             "watching",
             "sending",
             "sharing",
+            "states",
             "forming",
             "callbacks",
             "identities",

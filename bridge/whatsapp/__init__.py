@@ -193,8 +193,10 @@ class Provider(Protocol):
     *number* names the one sending number, *per_second* is its rate. *windowed*:
     it has the 24-hour window and templates. *tags*: a message's tag comes back in
     states, which settles whether an unsure send arrived. *asks*: it can ask somebody
-    to share his number. *longest* is how many characters free text may have. What has
-    a body here is right for a provider that has no such thing.
+    to share his number. *answers*: it can be asked what became of a message, which is
+    worth it where a lost webhook never comes again. *longest* is how many characters
+    free text may have. What has a body here is right for a provider that has no such
+    thing.
     """
 
     name: str
@@ -203,6 +205,7 @@ class Provider(Protocol):
     windowed: bool = False
     tags: bool = False
     asks: bool = False
+    answers: bool = False
     longest: int = 4096
 
     def send(self, message: Message) -> Receipt:
@@ -232,6 +235,13 @@ class Provider(Protocol):
         `Unreadable` where the body as a whole is no JSON or form.
         """
         return []
+
+    def state_of(self, provider_id: str) -> StateNotice | None:
+        """Return what became of a message of ours, None where nobody knows any more.
+
+        *provider_id* is what its receipt had. Raises `RemoteError`.
+        """
+        return None
 
     def health(self) -> list[Health]:
         """Return what can be known of login, number, limits, webhook and session.

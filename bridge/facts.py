@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from bridge.billing.model import Client, Domain, Invoice, Quote, Service
+from bridge.billing.money import Amount
 from bridge.errors import Parked, Reason, RemoteError, Skipped
 from bridge.events import Event, Subject, subject
 from bridge.panel import PanelReads
 from bridge.policies import Company
 from bridge.views import (
-    Amount,
     View,
     client_view,
     company_view,

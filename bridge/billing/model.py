@@ -53,14 +53,6 @@ _MONTHS = {
 }
 
 
-@dataclass(frozen=True)
-class Money:
-    """An amount of one currency, as the panel has it: not rounded."""
-
-    amount: Decimal
-    currency: str
-
-
 @dataclass(frozen=True, order=True)
 class Period:
     """What an invoice line pays for; both days are included."""

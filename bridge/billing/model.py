@@ -280,21 +280,6 @@ class CancellationRequest:
     unclear: str = ""
 
 
-@dataclass(frozen=True)
-class UpgradeRow:
-    """The panel's own record of an upgrade, which only the add-on can send.
-
-    Source: table `tblupgrades` (context.upgrade of a delivery).
-    """
-
-    service_id: int
-    kind: str
-    old_value: str
-    new_value: str
-    amount: Decimal
-    status: str
-
-
 class NoPeriod(Exception):
     """Nobody can say until when a service is invoiced: staff decide."""
 

@@ -39,12 +39,8 @@ _ID = re.compile(r"[0-9a-f]{16}\Z")
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}\Z")
 
 
-def home(words: Words) -> ResponseReturnValue:
+def home(problem: str = "", status: int = 200) -> ResponseReturnValue:
     """Show the form for a new plan change, and the orders, the open ones first."""
-    return _home(words)
-
-
-def _home(words: Words, problem: str = "", status: int = 200) -> ResponseReturnValue:
     with console().bench.store.read() as db:
         count = reports.count_orders(db)
         pages = max(1, -(-count // PAGE))
@@ -63,7 +59,7 @@ def quote(words: Words) -> ResponseReturnValue:
     parts = console()
     service = _number(request.args.get("service", ""))
     if service is None:
-        return _home(words, words("not_a_service"), 400)
+        return home(words("not_a_service"), 400)
     if not request.args.get("product"):
         return _choose(parts, service)
     asked = _asked(request.args)
@@ -122,7 +118,7 @@ def order(words: Words) -> ResponseReturnValue:
     parts, form = console(), request.form
     asked, key = _asked(form), form.get("key", "")
     if asked is None or asked[2] is None or not _KEY.match(key):
-        return _home(words, words("not_a_plan"), 400)
+        return home(words("not_a_plan"), 400)
     name: str = flask_login.current_user.name
     seed, who = f"{name}:{key}", f"{name} (console)"
     id = order_id(asked[0], asked[1], asked[2].value, seed)

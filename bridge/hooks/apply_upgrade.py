@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 
 from bridge.billing.cancellations import owed
 from bridge.billing.model import Cycle, Invoice, Service
 from bridge.billing.money import round_half_up
-from bridge.billing.periods import nth_due
 from bridge.billing.ranks import list_price
+from bridge.billing.upgrades import first_due
 from bridge.errors import Parked, Skipped
 from bridge.gather import invoices_of
 from bridge.hooks import Outcome, action
@@ -57,7 +56,7 @@ def apply_upgrade(ctx: Context, *, order: str) -> Outcome:
             product_id=row.to_product_id,
             cycle=cycle,
             recurring=row.recurring,
-            next_due=_due(row, cycle, ctx.today),
+            next_due=first_due(cycle, ctx.today) if row.new_period else None,
         )
     paid_on = row.paid_on or ctx.today
     ctx.keep("upgrades", row.id, was=row.state, state="applying", paid_on=paid_on)
@@ -145,10 +144,3 @@ def _applied(row: Order, service: Service) -> bool:
         and service.cycle is Cycle(row.cycle)
         and service.recurring == row.recurring
     )
-
-
-def _due(row: Order, cycle: Cycle, enabled_on: date) -> date | None:
-    """Return the new due date where a new period begins, else None: it stays."""
-    if not row.new_period or cycle.months is None:
-        return None
-    return nth_due(enabled_on, cycle, 1)

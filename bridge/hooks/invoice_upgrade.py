@@ -13,7 +13,6 @@ from marshmallow import fields, validate
 from bridge.billing.model import Cycle, Invoice, Service
 from bridge.billing.upgrades import UpgradeQuote
 from bridge.errors import Parked, Rehearsed, Skipped
-from bridge.gather import service_at_least
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context
 from bridge.hooks.price_upgrade import price
@@ -138,8 +137,7 @@ def _made_already(ctx: Context, row: Order) -> int | None:
 
 
 def _as_quoted(ctx: Context, row: Order) -> None:
-    service, _ = service_at_least(ctx.panel, row.service_id)
-    if problem := changed(row, service):
+    if problem := changed(row, ctx.panel.service(row.service_id)):
         raise _for_staff(ctx, row, problem)
 
 

@@ -170,15 +170,6 @@ def order_by_invoice(db: sa.Connection, invoice_id: int) -> Any:
     return db.execute(query.limit(1)).first()
 
 
-def orders_by_invoice(db: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
-    """Return invoice id -> upgrade id, for those of *ids* that bill one."""
-    if not ids:
-        return {}
-    query = sa.select(upgrades.c.invoice_id, upgrades.c.id)
-    rows = db.execute(query.where(upgrades.c.invoice_id.in_(ids)))
-    return {row.invoice_id: row.id for row in rows}
-
-
 def pending_order(db: sa.Connection, service_id: int) -> Any:
     """Return the upgrade of a service that is not over, or None."""
     return db.execute(_PENDING_ORDER, {"service_id": service_id}).first()

@@ -220,8 +220,7 @@ def _unheard(
         detail = f"request {request.id} {news_of_it}: taken up"
         report.differences.append(Difference("taken up", service.id, detail))
         if not dry_run:
-            again = known.get(request.id) == "vanished"
-            _take_up(bench, request, service, again=again)
+            _take_up(bench, request, service, again=vanished)
 
 
 def _may_end_sooner(row: Any) -> bool:

@@ -24,6 +24,7 @@ from bridge.console.throttle import TooLate
 from bridge.console.words import Words
 from bridge.errors import HeldBack, OverCap, Reason, RemoteError
 from bridge.hooks.invoice_upgrade import order_id
+from bridge.hooks.records import step_key
 from bridge.store import book, outbox, reports
 from bridge.upgrading import Quoted
 from bridge.views import invoice_url
@@ -179,7 +180,7 @@ def follow(words: Words, id: str) -> ResponseReturnValue:
         raise Turned(404, "no_such_order")
     with parts.bench.store.read() as db:
         row = book.order(db, id)
-        keys = (upgrading.step_key(id, step) for step in _JOBS)
+        keys = (step_key(id, step) for step in upgrading.STEPS)
         jobs = [job for job in (outbox.get(db, key) for key in keys) if job is not None]
     if row is None or row.native:
         raise Turned(404, "no_such_order")
@@ -208,7 +209,6 @@ def follow(words: Words, id: str) -> ResponseReturnValue:
 
 #: After how many seconds an order's page is read again while it goes on.
 _SOON, _SLOWLY = 3, 30
-_JOBS = ("invoice", "publish", "apply", "package")
 _TROUBLED = ("waiting", "parked")
 
 

@@ -14,7 +14,7 @@ from bridge.gather import invoices_of
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context
 from bridge.hooks.invoice_upgrade import changed
-from bridge.hooks.records import Order
+from bridge.hooks.records import Order, step_key
 
 
 @action(internal=True, acts=True)
@@ -26,7 +26,7 @@ def apply_upgrade(ctx: Context, *, order: str) -> Outcome:
     is looked into by a job of its own; the change is made by one job alone.
     """
     row = ctx.book.order(order)
-    alone = ctx.key == apply_key(order)
+    alone = ctx.key == step_key(order, "apply")
     states = ["ordered", "invoiced", "paid", "staff", *([] if alone else ["ended"])]
     if row is None or row.state not in states:
         raise Skipped(f"upgrade {order} is {row.state if row else 'not in the book'}")
@@ -37,7 +37,7 @@ def apply_upgrade(ctx: Context, *, order: str) -> Outcome:
     if not alone and row.state in ("staff", "ended"):
         raise _paid_after_all(ctx, row)
     if not alone:
-        ctx.later("apply_upgrade", key=apply_key(row.id), order=row.id)
+        ctx.later("apply_upgrade", key=step_key(row.id, "apply"), order=row.id)
         return {"order": row.id, "service": row.service_id, "how": "it is paid"}
     service = ctx.panel.service(row.service_id)
     if not _applied(row, service):
@@ -60,13 +60,8 @@ def apply_upgrade(ctx: Context, *, order: str) -> Outcome:
         )
     paid_on = row.paid_on or ctx.today
     ctx.keep("upgrades", row.id, was=row.state, state="applying", paid_on=paid_on)
-    ctx.later("change_package", key=f"upgrade:{row.id}/package", order=row.id)
+    ctx.later("change_package", key=step_key(row.id, "package"), order=row.id)
     return {"order": row.id, "service": service.id, "product": row.to_product}
-
-
-def apply_key(order: str) -> str:
-    """Return the key of the one job that changes the service."""
-    return f"upgrade:{order}/apply"
 
 
 def _paid(ctx: Context, row: Order) -> Invoice | None:
@@ -76,7 +71,7 @@ def _paid(ctx: Context, row: Order) -> Invoice | None:
     if row.invoice_id is None:
         raise ctx.staff(f"upgrade {row.id} has no invoice")
     invoice = ctx.panel.invoice(row.invoice_id)
-    if not invoice.paid and ctx.key == apply_key(row.id):
+    if not invoice.paid and ctx.key == step_key(row.id, "apply"):
         raise ctx.staff(f"invoice {invoice.id} was paid and is {invoice.status} now")
     if not invoice.paid:
         raise Skipped(f"invoice {invoice.id} is {invoice.status}, not paid")

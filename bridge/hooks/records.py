@@ -51,6 +51,14 @@ def user_mark(user: str) -> str:
     return f"user:{user}"
 
 
+def step_key(id: str, step: str) -> str:
+    """Return the key of the one job of an order that does a step of it.
+
+    Steps are `invoice`, `publish`, `apply` and `package`.
+    """
+    return f"upgrade:{id}/{step}"
+
+
 @dataclass(frozen=True)
 class Cancellation:
     """A cancellation as our book has it. *at* is when it is carried out."""

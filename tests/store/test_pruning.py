@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bridge.hooks.records import step_key
 from bridge.hooks.schedule_cancellation import key_of, terminate_key
 from bridge.hooks.transferring import key_of as transfer_key
 from bridge.store import (
@@ -23,7 +24,6 @@ from bridge.store import (
     told,
 )
 from bridge.store.outbox import Finish
-from bridge.upgrading import step_key
 
 from .conftest import NOW, delivery, new_job
 

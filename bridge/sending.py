@@ -46,11 +46,11 @@ _ARRIVED = ("delivered", "read")
 
 @dataclass(frozen=True)
 class Before:
-    """What earlier attempts may have sent.
+    """What earlier attempts at the same message may have sent.
 
-    *count* of them may have; *died*: a process ended in the last one. *note* keeps
-    on disk that one more may leave now. *none*: this is the first, of something that
-    answers nobody.
+    *count* is how many of them may have delivered it. *died*: the process ended during
+    the last one. *note* is called before it leaves once more and keeps that on disk.
+    *none*: there was no attempt, and nobody waits for an answer: nothing is looked for.
     """
 
     count: int = 0
@@ -61,9 +61,12 @@ class Before:
 
 @dataclass
 class Sending:
-    """The way to the provider. *slow_down* blocks for a moment, at its rate.
+    """Hands messages to the provider, each in its form and at its turn.
 
-    *several*: other processes may send through it; None: where the store lets them.
+    *give* returns the provider; *slow_down* blocks until its rate allows one more.
+    *several*: other processes may send too; None: where the store lets them. *circuit*
+    holds all back after an outage, *turns* one person or a slow number, *tier* who is
+    one too many that day; *forms* finds text or template.
     """
 
     store: Store
@@ -176,6 +179,12 @@ class Sending:
                     error.provider, ErrorClass.HALT, held, code=error.code
                 ) from error
             raise
+        self._was_taken(message, receipt)
+        how = {"form": form_of(message), "language": message.language}
+        return replace(receipt, detail=receipt.detail | how | {"text": message.whole})
+
+    def _was_taken(self, message: Message, receipt: Receipt) -> None:
+        """Note that the provider takes messages, and takes one to this person."""
         if "reached" in receipt.detail:
             log.error("wrong recipient", provider=self.provider.name, job=message.tag)
         if self._doubted is None:
@@ -185,8 +194,6 @@ class Sending:
         self.turns.taken(message.to)
         state = receipt.states[-1].value if receipt.states else "accepted"
         self.metrics.messages.labels(self.provider.name, state).inc()
-        how = {"form": form_of(message), "language": message.language}
-        return replace(receipt, detail=receipt.detail | how | {"text": message.whole})
 
     def _settled(self, message: Message) -> Receipt | None:
         """Return what came back with our tag: it went out, whatever we heard.

@@ -176,9 +176,9 @@ class Schedule:
         now = self.bench.now()
         with self.bench.store.read() as db:
             rows = reports.without_job(db, now)
-        for row in rows:
-            job = terminate_job(row)
-            self.bench.store.write(partial(outbox.put, new=[job], now=now))
+        if rows:
+            new = [terminate_job(row) for row in rows]
+            self.bench.store.write(partial(outbox.put, new=new, now=now))
         self.worker.wake.set()
 
     def reconcile(self) -> None:

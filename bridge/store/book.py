@@ -25,6 +25,9 @@ from bridge.store.tables import (
     upgrades,
 )
 
+#: A worker that was not heard of for so long is missing.
+SILENCE = timedelta(seconds=30)
+
 _TABLES: dict[str, tuple[sa.Table, str]] = {
     "cancellations": (cancellations, "key"),
     "upgrades": (upgrades, "id"),
@@ -262,6 +265,12 @@ def marked(db: sa.Connection, name: str) -> tuple[datetime, dict[str, Any]] | No
     """Return when a mark was set, and its detail."""
     row = db.execute(sa.select(marks).where(marks.c.name == name)).first()
     return None if row is None else (row.at, row.detail)
+
+
+def worker_heard(db: sa.Connection, now: datetime) -> bool:
+    """Tell whether a worker runs: it marks every few seconds that it is there."""
+    heard = marked(db, "worker")
+    return heard is not None and now - heard[0] <= SILENCE
 
 
 def locked(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 import structlog
 from flask import Blueprint, Flask, Response, current_app, request
@@ -29,8 +28,6 @@ _HELD = (
     "the stop switch holds terminations, changes of owner and plan changes back: "
     "`whmcs-bridge doctor` says why"
 )
-#: A worker that was not heard of for so long is missing.
-SILENCE = timedelta(seconds=30)
 
 
 @dataclass
@@ -116,10 +113,10 @@ def not_ready(bench: Bench) -> list[str]:
     try:
         bench.store.write(lambda db: book.mark(db, "probe", now))
         with bench.store.read() as db:
-            heard = book.marked(db, "worker")
+            heard = book.worker_heard(db, now)
     except StoreUnavailable as error:
         return [f"the database cannot be written: {error}"]
-    if heard is None or now - heard[0] > SILENCE:
+    if not heard:
         return ["no worker was heard of lately"]
     return []
 

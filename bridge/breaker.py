@@ -89,7 +89,3 @@ class Breaker:
                 self._until = self._now() + self._rest
                 self._rest = min(self._rest * 2, _LONGEST)
         return None
-
-    def reset(self) -> None:
-        """Let everything through again, as after a person mended it."""
-        self.succeeded()

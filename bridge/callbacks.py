@@ -24,6 +24,7 @@ from bridge.hooks.answer_message import wish_of
 from bridge.identities import Identities
 from bridge.intake import RETRY_AFTER, Throttle, problem
 from bridge.metrics import Metrics
+from bridge.states import told_of
 from bridge.store import Store, held, inbox, outbox, people, talk, wishes
 from bridge.store.inbox import Accepted
 from bridge.store.outbox import NewJob
@@ -136,7 +137,7 @@ def keep(ear: Ear, notices: Sequence[Notice], now: datetime) -> bool:
     Raises StoreUnavailable.
     """
     name = ear.provider.name
-    states = [_told(name, one) for one in notices if isinstance(one, StateNotice)]
+    states = [told_of(name, one) for one in notices if isinstance(one, StateNotice)]
     others = [
         one
         for one in notices
@@ -172,22 +173,6 @@ def _tell_all(
 ) -> list[None]:
     talk.tell_each(db, [(one, now) for told, now in items for one in told])
     return [None] * len(items)
-
-
-def _told(provider: str, one: StateNotice) -> Told:
-    return Told(
-        provider,
-        one.provider_id,
-        one.tag,
-        one.state.value,
-        one.at,
-        one.kind.value if one.kind else "",
-        one.code,
-        clean(one.detail)[:500],
-        one.to or "",
-        one.instead.value if one.instead else "",
-        one.wish.value if one.wish else "",
-    )
 
 
 def _keep_others(

@@ -178,14 +178,14 @@ def redact(hookpoint: str, data: Mapping[str, Any]) -> dict[str, Any]:
             and read_id(value) is not None
         }
     kept: dict[str, Any] = {}
-    for name, kind in known.fields.items():
+    for name in known.fields:
         holder, _, leaf = name.rpartition(".")
         source: Any = data.get(holder) if holder else data
         if not isinstance(source, Mapping) or leaf not in source:
             continue
         if SECRET_NAME.search(leaf):
             continue
-        value = _scalar(source[leaf], kind)
+        value = _scalar(source[leaf])
         if value is not None:
             (kept.setdefault(holder, {}) if holder else kept)[leaf] = value
     return kept
@@ -238,7 +238,7 @@ def _first(event: Event) -> Any:
     return first
 
 
-def _scalar(value: Any, kind: str) -> Any:
+def _scalar(value: Any) -> Any:
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -313,7 +313,7 @@ def _context(raw: Mapping[str, Any]) -> dict[str, Any]:
 def _only(row: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     kept = {}
     for name in names:
-        value = _scalar(row.get(name), "any")
+        value = _scalar(row.get(name))
         if value is not None:
             kept[name] = value
     return kept

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from bridge.billing.model import Client, Domain, Invoice, Quote, Service
+from bridge.billing.money import Amount
 from bridge.errors import Parked, Reason, RemoteError, Skipped
 from bridge.events import Event, Subject, subject
 from bridge.panel import PanelReads
 from bridge.policies import Company
 from bridge.views import (
-    Amount,
     View,
     client_view,
     company_view,
@@ -69,7 +69,6 @@ class Facts:
         language: str = "es",
         client_id: int | None = None,
         service_id: int | None = None,
-        invoice_id: int | None = None,
         domain_id: int | None = None,
         held: bool = False,
         given: Mapping[str, Mapping[str, Any]] | None = None,
@@ -84,7 +83,6 @@ class Facts:
         self._held = held
         self._client_id = client_id
         self._service_id = service_id or self.subject.service
-        self._invoice_id = invoice_id or self.subject.invoice
         self._domain_id = domain_id or self.subject.domain
         self._given = dict(given or {})
         self._known: dict[str, Any] = {}
@@ -126,7 +124,7 @@ class Facts:
         return found
 
     def _read_invoice(self) -> Invoice:
-        found = self._panel.invoice(self._needed("invoice", self._invoice_id))
+        found = self._panel.invoice(self._needed("invoice", self.subject.invoice))
         self._his(f"invoice {found.id}", found.client_id)
         return found
 
@@ -166,7 +164,7 @@ class Facts:
         if self._client_id is not None:
             return [self._expected(self._client_id)]
         owner: int | None
-        if self._invoice_id is not None:
+        if about.invoice is not None:
             owner = self.invoice.client_id
         elif self._service_id is not None:
             owner = self.service.client_id

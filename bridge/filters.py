@@ -49,49 +49,6 @@ _CYCLES: dict[str, dict[str, str]] = {
 }
 
 
-class Amount(Decimal):
-    """An amount that still knows its currency; compares like the number it is."""
-
-    currency: str
-
-    def __new__(cls, amount: Decimal, currency: str) -> Amount:
-        """Make one of a decimal and a currency code."""
-        made = super().__new__(cls, amount)
-        made.currency = currency
-        return made
-
-    @property
-    def amount(self) -> Decimal:
-        """The bare number."""
-        return Decimal(self)
-
-    def __eq__(self, other: object) -> bool:
-        return Decimal.__eq__(self, _exact(other))
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __hash__(self) -> int:
-        return Decimal.__hash__(self)
-
-    def __lt__(self, other: Any) -> bool:
-        return Decimal.__lt__(self, _exact(other))
-
-    def __le__(self, other: Any) -> bool:
-        return Decimal.__le__(self, _exact(other))
-
-    def __gt__(self, other: Any) -> bool:
-        return Decimal.__gt__(self, _exact(other))
-
-    def __ge__(self, other: Any) -> bool:
-        return Decimal.__ge__(self, _exact(other))
-
-
-def _exact(other: Any) -> Any:
-    """Return 0.1 as the 0.1 that was written, not as its binary neighbour."""
-    return Decimal(str(other)) if isinstance(other, float) else other
-
-
 def money(value: Any, language: str) -> str:
     """Write an amount with its currency, rounded half up to that one's places."""
     from babel.numbers import format_currency, get_currency_precision

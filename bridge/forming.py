@@ -21,6 +21,7 @@ from bridge.recent import Recent
 from bridge.store import Store, held, outbox, talk
 from bridge.store.outbox import NewJob
 from bridge.whatsapp import Message, Provider, TemplateState
+from bridge.whatsapp.phones import other_form
 from bridge.whatsapp.templates import chosen, nearest_held, says, unapproved
 
 #: What waits for a template to be approved again looks for itself so often.
@@ -172,11 +173,21 @@ class Forms:
             raise SendError(error.provider, error.kind, why, code=error.code) from None
 
 
+def to_other_form(message: Message, error: SendError) -> Message | None:
+    """Return a refused message as it goes to its number's other form, once.
+
+    None where the refusal does not call for that, or the number has no other form.
+    """
+    if error.instead is not Instead.NUMBER or message.other_form or message.asks:
+        return None
+    return replace(message, other_form=True) if other_form(message.to) else None
+
+
 def _told(message: Message, language: str) -> Message:
     """Return it in a template's language: its values, in their own order."""
     if message.told_in is None or language == message.language:
         return message
-    return message.told_in(language)
+    return replace(message.told_in(language), other_form=message.other_form)
 
 
 def _as(found: TemplateState, message: Message) -> Message:

@@ -259,12 +259,6 @@ def _as_now(
         yield charge
 
 
-def service_at_least(panel: PanelReads, service_id: int) -> tuple[Service, Client]:
-    """Return a service and its owner, as the panel has them now."""
-    service = panel.service(service_id)
-    return service, panel.client(service.client_id)
-
-
 def begin_upgrade(begin: Begin, service: Service) -> None:
     """Have asked ahead what a plan change needs besides its service's owner."""
     begin("product", service.product_id)

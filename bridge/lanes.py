@@ -109,7 +109,10 @@ class Lanes:
             self._closed = True
 
     def waited(self, until: datetime) -> list[Group]:
-        """Take the messages out of the line whose claims end before *until*."""
+        """Take out of the line, and return, messages whose claims end before *until*.
+
+        They waited too long for a thread: somebody else may claim them soon.
+        """
         with self._lock:
             late = [one for one in self._line if _ends(one[1]) < until]
             if late:

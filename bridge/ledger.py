@@ -139,6 +139,7 @@ class StoreBook(TransferLedger, WishLedger):
             opted_at=found.opted_at,
             opted_event=found.opted_event,
             stopped=found.opted_out_at is not None,
+            wrote_at=found.wrote_at,
         )
 
     def may_answer(self, number: str, kind: str, key: str, most: int) -> bool:

@@ -7,7 +7,7 @@ from them. Kinds are exact: a text is never taken for a number or a yes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import time
 from functools import cache
 from typing import Any
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from bridge.mapwords import Fault, said, wrong_kind
+from bridge.mapwords import said, wrong_kind
 from bridge.policies import (
     AlertPolicy,
     CancellationPolicy,
@@ -26,8 +26,6 @@ from bridge.policies import (
     TransferPolicy,
     UpgradePolicy,
 )
-from bridge.yamlfile import Document
-from bridge.yamlpass import Place
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):(?!\s)")
 _HOUR = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
@@ -275,9 +273,3 @@ def _schema_of(names: tuple[str, ...], kinds: tuple[fields.Field[Any], ...]) -> 
 def schema_of(parameters: Mapping[str, fields.Field[Any]]) -> Schema:
     """Return the schema of an action's parameters."""
     return _schema_of(tuple(parameters), tuple(parameters.values()))
-
-
-def problems(document: Document, place: Place, faults: list[Fault]) -> Iterator[Any]:
-    """Give faults their place in the file."""
-    for below, what in faults:
-        yield document.problem((*place, *below), what)

@@ -11,8 +11,9 @@ from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 
+from bridge.billing.money import Amount
 from bridge.errors import TextError
-from bridge.filters import FILTERS, Amount
+from bridge.filters import FILTERS
 from bridge.sandbox import (
     FAILURES,
     OUTPUT_LIMIT,

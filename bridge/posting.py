@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from bridge.billing.money import Amount
 from bridge.billing.transfers import Form
 from bridge.errors import BridgeError, ErrorClass, RemoteError, SendError
 from bridge.filters import money
 from bridge.messages import Rendered, Texts
 from bridge.placeholders import finish, split
-from bridge.views import Amount
 from bridge.whatsapp import Message, Provider, Receipt
 
 #: What stands in a job of a finished text.

@@ -220,8 +220,7 @@ def _unheard(
         detail = f"request {request.id} {news_of_it}: taken up"
         report.differences.append(Difference("taken up", service.id, detail))
         if not dry_run:
-            again = known.get(request.id) == "vanished"
-            _take_up(bench, request, service, again=again)
+            _take_up(bench, request, service, again=vanished)
 
 
 def _may_end_sooner(row: Any) -> bool:
@@ -341,8 +340,8 @@ def _without_a_job(bench: Bench, report: Report, dry_run: bool) -> None:
     with bench.store.read() as db:
         rows = reports.without_job(db)
     for row in rows:
-        job = terminate_job(row)
         detail = f"{row.key} had no job: put in again"
         report.differences.append(Difference("job put in", row.service_id, detail))
-        if not dry_run:
-            bench.store.write(partial(outbox.put, new=[job], now=now))
+    if rows and not dry_run:
+        new = [terminate_job(row) for row in rows]
+        bench.store.write(partial(outbox.put, new=new, now=now))

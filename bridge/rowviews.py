@@ -7,10 +7,11 @@ from datetime import date
 from typing import Any
 
 from bridge.billing.model import Cycle, PaidCharge
+from bridge.billing.money import Amount
 from bridge.hooks.records import Cancellation, Order, Transfer
 from bridge.policies import Company
 from bridge.sandbox import Expression
-from bridge.views import Amount, View, invoice_url
+from bridge.views import View, invoice_url
 
 
 def cancellation_fields(

@@ -8,13 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 from bridge import views
+from bridge.billing.money import Amount
 from bridge.filters import WANTS
 from bridge.placeholders import Placeholder
 from bridge.policies import Company
 from bridge.samples import SamplePanel
 from bridge.textfiles import Text
 from bridge.variables import FIELDS
-from bridge.views import Amount, View
+from bridge.views import View
 
 _CURRENCY = "ARS"
 _TOTAL = Decimal("100.00")

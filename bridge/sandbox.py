@@ -18,12 +18,13 @@ from functools import cache, cached_property, lru_cache
 from types import SimpleNamespace
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, nodes
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from bridge.billing.money import Amount
 from bridge.errors import TextError
-from bridge.filters import CONDITION_FILTERS, TEXT_ARGUMENTS, Amount, bound
+from bridge.filters import CONDITION_FILTERS, TEXT_ARGUMENTS, bound
 
 #: Longest source and longest result, in characters.
 SOURCE_LIMIT = 4096
@@ -62,10 +63,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.filters = bound(language)
         self.tests = {name: self.tests[name] for name in _TESTS}
 
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """Return an attribute; an amount of money comes as a number."""
-        return _plain(super().getattr(obj, attribute))
-
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Work out numbers; refuse texts, lists and powers."""
         left, right = _number(left, operator), _number(right, operator)
@@ -76,16 +73,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
         currency = getattr(left, "currency", "") or getattr(right, "currency", "")
         left, right = Decimal(str(left)), Decimal(str(right))
         return Amount(self.binop_table[operator](left, right), currency)
-
-
-def _plain(value: Any) -> Any:
-    """Return an amount of money as a number that knows its currency."""
-    if isinstance(value, Undefined | Amount | str | int | float | list | tuple):
-        return value
-    amount, currency = getattr(value, "amount", None), getattr(value, "currency", None)
-    if isinstance(amount, Decimal) and isinstance(currency, str):
-        return Amount(amount, currency)
-    return value
 
 
 def _number(value: Any, operator: str) -> Any:

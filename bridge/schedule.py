@@ -12,7 +12,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -33,6 +33,7 @@ from bridge.store import (
     outbox,
     people,
     progress,
+    pruning,
     recipients,
     reports,
     told,
@@ -109,6 +110,8 @@ class Schedule:
             ("provider", partial(self._led, upkeep.watch_session), 5 * 60),
             ("people a day", partial(self._led, upkeep.sync_people), 60 * 60),
         ]
+        if self.bench.provider.answers:
+            ticks.append(("lost states", partial(self._led, upkeep.ask_states), 60))
         if not self.bench.store.sqlite:  # there one writes at a time
             ticks.append(("states", partial(self._led, upkeep.catch_up), 60))
         return ticks
@@ -173,9 +176,9 @@ class Schedule:
         now = self.bench.now()
         with self.bench.store.read() as db:
             rows = reports.without_job(db, now)
-        for row in rows:
-            job = terminate_job(row)
-            self.bench.store.write(partial(outbox.put, new=[job], now=now))
+        if rows:
+            new = [terminate_job(row) for row in rows]
+            self.bench.store.write(partial(outbox.put, new=new, now=now))
         self.worker.wake.set()
 
     def reconcile(self) -> None:
@@ -195,25 +198,33 @@ class Schedule:
         """Delete what is over and older than the retention, a little at a time."""
         if not self.leads():
             return
-        before = self.bench.now() - self.retention
-        while not self._stopped.is_set():
-            if not self.bench.store.write(lambda db: reports.prune(db, before), 30.0):
-                break
-        now = self.bench.now()
-        self.bench.store.write(lambda db: handover.prune(db, before, now), 30.0)
-        a_day_ago = now - timedelta(days=1)
-        self.bench.store.write(lambda db: turns.prune(db, REFUSED, a_day_ago), 30.0)
-        self.bench.store.write(lambda db: turns.prune_pairs(db, now), 30.0)
-        self.bench.store.write(lambda db: recipients.prune(db, now), 30.0)
-        known = now - people.KNOWN_FOR
-        self.bench.store.write(lambda db: turns.prune(db, people.MARK, known), 30.0)
-        self.bench.store.write(lambda db: turns.prune(db, MARKETING, known), 30.0)
-        day = before.astimezone(self.bench.zone).date()
-        self.bench.store.write(lambda db: answers.prune(db, day), 30.0)
-        for drop in (progress.prune, told.prune):
+        for some in self._old(self.bench.now()):
             while not self._stopped.is_set():
-                if not self.bench.store.write(partial(drop, before=before, limit=1000)):
+                if not self.bench.store.write(some, 30.0):
                     break
+
+    def _old(self, now: datetime) -> list[Callable[..., int]]:
+        """Return what deletes some of each kind that may go, and says how many went.
+
+        What others refer to goes after those.
+        """
+        before = now - self.retention
+        known = now - people.KNOWN_FOR
+        a_day_ago = now - timedelta(days=1)
+        day = before.astimezone(self.bench.zone).date()
+        return [
+            partial(pruning.prune_events, before=before),
+            partial(handover.prune, before=before, now=now),
+            partial(turns.prune, prefix=REFUSED, before=a_day_ago),
+            partial(turns.prune_pairs, now=now),
+            partial(recipients.prune, now=now),
+            partial(turns.prune, prefix=people.MARK, before=known),
+            partial(turns.prune, prefix=MARKETING, before=known),
+            partial(answers.prune, before=day),
+            partial(progress.prune, before=before, limit=1000),
+            partial(told.prune, before=before, limit=1000),
+            partial(pruning.prune_jobs, before=before),
+        ]
 
 
 def _failed(event: JobExecutionEvent) -> None:

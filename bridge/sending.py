@@ -17,6 +17,7 @@ import structlog
 from bridge.breaker import Breaker, CircuitOpen
 from bridge.errors import (
     ErrorClass,
+    Instead,
     Later,
     Parked,
     Reason,
@@ -25,7 +26,7 @@ from bridge.errors import (
     Skipped,
     StoreUnavailable,
 )
-from bridge.forming import Forms, form_of, put_line, within
+from bridge.forming import Forms, form_of, put_line, to_other_form, within
 from bridge.hooks.records import ARRIVED, HELD_BACK, earlier
 from bridge.metrics import Metrics
 from bridge.store import Store, outbox, talk, told
@@ -45,11 +46,11 @@ _ARRIVED = ("delivered", "read")
 
 @dataclass(frozen=True)
 class Before:
-    """What earlier attempts may have sent.
+    """What earlier attempts at the same message may have sent.
 
-    *count* of them may have; *died*: a process ended in the last one. *note* keeps
-    on disk that one more may leave now. *none*: this is the first, of something that
-    answers nobody.
+    *count* is how many of them may have delivered it. *died*: the process ended during
+    the last one. *note* is called before it leaves once more and keeps that on disk.
+    *none*: there was no attempt, and nobody waits for an answer: nothing is looked for.
     """
 
     count: int = 0
@@ -60,9 +61,12 @@ class Before:
 
 @dataclass
 class Sending:
-    """The way to the provider. *slow_down* blocks for a moment, at its rate.
+    """Hands messages to the provider, each in its form and at its turn.
 
-    *several*: other processes may send through it; None: where the store lets them.
+    *give* returns the provider; *slow_down* blocks until its rate allows one more.
+    *several*: other processes may send too; None: where the store lets them. *circuit*
+    holds all back after an outage, *turns* one person or a slow number, *tier* who is
+    one too many that day; *forms* finds text or template.
     """
 
     store: Store
@@ -175,6 +179,12 @@ class Sending:
                     error.provider, ErrorClass.HALT, held, code=error.code
                 ) from error
             raise
+        self._was_taken(message, receipt)
+        how = {"form": form_of(message), "language": message.language}
+        return replace(receipt, detail=receipt.detail | how | {"text": message.whole})
+
+    def _was_taken(self, message: Message, receipt: Receipt) -> None:
+        """Note that the provider takes messages, and takes one to this person."""
         if "reached" in receipt.detail:
             log.error("wrong recipient", provider=self.provider.name, job=message.tag)
         if self._doubted is None:
@@ -184,8 +194,6 @@ class Sending:
         self.turns.taken(message.to)
         state = receipt.states[-1].value if receipt.states else "accepted"
         self.metrics.messages.labels(self.provider.name, state).inc()
-        how = {"form": form_of(message), "language": message.language}
-        return replace(receipt, detail=receipt.detail | how | {"text": message.whole})
 
     def _settled(self, message: Message) -> Receipt | None:
         """Return what came back with our tag: it went out, whatever we heard.
@@ -235,15 +243,30 @@ class Sending:
             raise
 
     def _sent(self, message: Message, urgent: bool) -> tuple[Message, Receipt]:
-        """Send it, or what may go in its place, each once; return what went."""
+        """Send it, or what may go in its place, each once; return what went.
+
+        Each of them takes a turn at the provider's rate; *message* has its own.
+        """
+        by_usual_form: SendError | None = None
         while True:
             try:
                 return message, self.provider.send(message)
             except SendError as error:
-                was_free = message.free
-                message = self.forms.instead(message, error)
-                if was_free and message.template is not None:
-                    self._count(message, urgent)
+                if (other := to_other_form(message, error)) is not None:
+                    by_usual_form, message = error, other
+                elif by_usual_form is not None and error.instead is Instead.NUMBER:
+                    raise by_usual_form from None  # in neither form it is there
+                else:
+                    message = self._instead(message, error, urgent)
+            self.slow_down()
+
+    def _instead(self, message: Message, error: SendError, urgent: bool) -> Message:
+        """Return what may go in place of a refused message, or raise its error."""
+        was_free = message.free
+        message = self.forms.instead(message, error)
+        if was_free and message.template is not None:
+            self._count(message, urgent)
+        return message
 
     def _enter(self, message: Message) -> None:
         if self._probe == message.tag:

@@ -28,9 +28,11 @@ Record = Callable[[Job, list[Job], Context | None, Finish, str], None]
 
 @dataclass
 class Sharing:
-    """What may go along with one job. *members* were claimed with it; more are added.
+    """The alerts that may go out in one message with a job's own.
 
-    *record* keeps what one of them came to that does not go along.
+    *members* were claimed with the job; those that wait are claimed once its action
+    asks for them. *events* are theirs, by id. *record* keeps what one of them came to
+    that does not go along.
     """
 
     bench: Bench

@@ -27,7 +27,6 @@ _NAME = re.compile(r"[a-z0-9_]{1,100}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
 _CATEGORIES = ("utility", "authentication", "marketing")
 _KEYS = ("category", "button")
-_BUTTON_KEYS = ("text", "url")
 
 #: Both sides ask for a change of owner by this text; their messages are read by it.
 REQUEST = "transfer_request"

@@ -102,7 +102,11 @@ class Turns:
             raise self.not_yet() or Later("this number's turn was taken", now + apart)
 
     def to(self, person: str) -> None:
-        """Take the turn to one person (E.164). Raises Later, StoreUnavailable."""
+        """Take this process's turn to one person (E.164), before the number's own.
+
+        Raises Later where somebody of this process wrote to him in the last six
+        seconds, or the provider said that he is written to too fast; StoreUnavailable.
+        """
         self._look()
         now, pair = self._now(), PAIR if self._give().windowed else timedelta(0)
         with self._lock:
@@ -121,8 +125,9 @@ class Turns:
     def leaves(self, person: str) -> None:
         """Say that the message to a person whose turn was taken leaves now.
 
-        From now on the six seconds count; where several processes write, the store
-        decides whose he is. Raises Later, StoreUnavailable.
+        From now on the six seconds count: it may have waited for the number's turn.
+        Where several processes write, the store decides between them. Raises Later
+        where another process was first, StoreUnavailable.
         """
         if not self._give().windowed:
             return

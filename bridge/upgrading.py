@@ -20,6 +20,7 @@ from bridge.errors import HeldBack, OverCap, StaleRow, TextError
 from bridge.gather import native_pending, upgrade_case
 from bridge.hooks.end_upgrade import WAITING
 from bridge.hooks.invoice_upgrade import order_id, order_values
+from bridge.hooks.records import step_key
 from bridge.ledger import StoreBook
 from bridge.panel import PanelReads
 from bridge.preparing import Bench
@@ -31,7 +32,8 @@ from bridge.views import company_view, language_of
 #: Orders that may be ended by hand: nothing was begun, or staff have it.
 ENDABLE = WAITING
 _MINUTE = timedelta(minutes=1)
-_STEPS = ("invoice", "publish", "apply", "package")
+#: The jobs that carry an order out, in order.
+STEPS = ("invoice", "publish", "apply", "package")
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,7 @@ def end(store: Store, row: Any, who: str, reason: str, now: datetime) -> bool:
 
     Nobody is told. False where it is another by now, or a job works on it.
     """
-    steps = [step_key(row.id, step) for step in _STEPS]
+    steps = [step_key(row.id, step) for step in STEPS]
 
     def put(db: sa.Connection) -> bool:
         fresh = book.order(db, row.id)
@@ -245,8 +247,3 @@ def end(store: Store, row: Any, who: str, reason: str, now: datetime) -> bool:
         return bool(store.write(put))
     except StaleRow:
         return False
-
-
-def step_key(id: str, step: str) -> str:
-    """Return the key of an order's job: `invoice`, `publish`, `apply`, `package`."""
-    return f"upgrade:{id}/{step}"

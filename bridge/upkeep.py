@@ -11,8 +11,10 @@ import structlog
 
 from bridge.errors import Reason, RemoteError
 from bridge.preparing import Bench
+from bridge.states import told_of
 from bridge.store import book, held, outbox, progress, talk
 from bridge.store.outbox import NewJob
+from bridge.store.talk import Told
 from bridge.tier import MARK
 from bridge.whatsapp import TemplateState
 from bridge.whatsapp.phones import normalise
@@ -25,6 +27,15 @@ STEP = 100
 ANEW = timedelta(days=7)
 #: States are looked at once more for so long.
 LATELY = timedelta(minutes=3)
+#: How old a message is when its state is asked for: soon after a webhook would have
+#: come, and when the provider has given up what it could not hand over (four hours).
+ASKED_AT = (timedelta(minutes=15), timedelta(hours=5))
+#: The first time, messages of so long before are asked for as well.
+_BEGINS = timedelta(days=1)
+#: So many are asked for at a time, at most.
+_A_TIME = 50
+#: Marks of how far it was asked begin so.
+_ASKED = "states asked:"
 
 
 def listens(bench: Bench) -> bool:
@@ -178,3 +189,55 @@ def catch_up(bench: Bench) -> int:
     if rows:
         bench.store.write(partial(talk.catch_up, rows=rows))
     return len(rows)
+
+
+def ask_states(bench: Bench) -> int:
+    """Ask for states that no webhook told; return how many messages were asked for.
+
+    Only of a provider that `answers`. A message that was taken and of which nothing
+    more was heard is asked for twice, at the ages of ASKED_AT. Raises RemoteError; the
+    next time it goes on with the message that was not answered.
+    """
+    if not bench.provider.answers or bench.provider_circuit.open:
+        return 0
+    return sum(_ask_at(bench, age) for age in ASKED_AT)
+
+
+def _ask_at(bench: Bench, age: timedelta) -> int:
+    """Ask for messages that have come to an *age* since the last ones, in order.
+
+    The mark of that age holds how far it came: time and key of the last message.
+    """
+    name, now = bench.provider.name, bench.now()
+    mark, until = f"{_ASKED}{name}/{age // timedelta(minutes=1)}", now - age
+    with bench.store.read() as db:
+        found = book.marked(db, mark)
+        place = (found[0], found[1]["key"]) if found else (until - _BEGINS, "")
+        rows = progress.unsettled(db, name, place, until, _A_TIME)
+    told: list[Told] = []
+    try:
+        for row in rows:
+            bench.slow_down()
+            if (state := bench.provider.state_of(row.provider_id)) is not None:
+                told.append(told_of(name, state, row.key))
+            place = row.created_at, row.key
+        if len(rows) < _A_TIME:
+            place = max(place, (until, ""))
+    finally:
+        keep = partial(_keep_told, told=told, mark=mark, place=place, now=now)
+        bench.store.write(keep)
+    return len(rows)
+
+
+def _keep_told(
+    db: sa.Connection,
+    *,
+    told: list[Told],
+    mark: str,
+    place: tuple[datetime, str],
+    now: datetime,
+) -> None:
+    if told:
+        talk.tell_each(db, [(one, now) for one in told])
+    at, key = place
+    book.mark(db, mark, at, key=key)

@@ -111,9 +111,6 @@ FIELDS: dict[str, dict[str, tuple[str, str]]] = {
     "result": {},  # what the step before left; its names come from that action
 }
 
-#: The names by themselves.
-ROOTS = frozenset(FIELDS)
-
 #: Which variables an event's ids lead to (others are not there to be used).
 REACHES: dict[str, frozenset[str]] = {
     "invoice": frozenset({"invoice", "client"}),

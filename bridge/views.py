@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from bridge import labels
 from bridge.billing.model import Client, Domain, Invoice, Quote, Service
+from bridge.billing.money import Amount
 from bridge.events import Event, catalogue
 from bridge.policies import Company
 from bridge.variables import FIELDS
@@ -19,23 +19,6 @@ _LANGUAGES = {
     "portuguese-br": "pt_BR",
     "portuguese-pt": "pt_BR",
 }
-
-
-class Amount(Decimal):
-    """Money in a text or condition: a number that knows its currency."""
-
-    currency: str
-
-    def __new__(cls, value: Decimal, currency: str) -> Amount:
-        """Make one of a decimal and a currency code."""
-        made = super().__new__(cls, value)
-        made.currency = currency
-        return made
-
-    @property
-    def amount(self) -> Decimal:
-        """The bare number."""
-        return Decimal(self)
 
 
 class View:

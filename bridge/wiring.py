@@ -59,7 +59,6 @@ class Bridge:
     transport: Transport
     keys: list[bytes] = field(repr=False)
     lock: IO[str] | None = None
-    _reload: Callable[[], None] = field(default=lambda: None)
     _app: Flask | None = field(default=None, repr=False)
 
     def app(self) -> Flask:

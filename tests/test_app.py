@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from bridge.app import SILENCE, allowed
+from bridge.app import allowed
 from bridge.errors import Reason, RemoteError
 from bridge.store import book, limits
 
@@ -61,7 +61,7 @@ def test_readyz_is_503_with_the_reason_when_no_worker_was_ever_heard_of(client):
 @pytest.mark.parametrize(("later", "status"), [(0, 200), (1, 503)])
 def test_readyz_turns_red_when_the_worker_falls_silent(later, status, kit, client):
     beat(kit)
-    kit.clock.advance(SILENCE + timedelta(seconds=later))
+    kit.clock.advance(book.SILENCE + timedelta(seconds=later))
 
     assert client.get("/readyz").status_code == status
 

@@ -119,6 +119,18 @@ def test_a_withdrawn_cancellation_ends_nothing_and_the_client_is_told(shell, kit
     assert "cancellation_withdrawn" in [m["message"] for m in kit.sent]
 
 
+@pytest.mark.parametrize("answer", ["n\n", "y\n"], ids=["no", "yes"])
+def test_a_command_lets_go_of_the_store_however_it_ends(shell, kit, answer):
+    kit.world.request_cancellation(11)
+    kit.work()
+    before = set(threading.enumerate())
+
+    status = 0 if answer == "y\n" else 1
+    shell("cancellations", "withdraw", "service:11", status=status, text=answer)
+
+    assert set(threading.enumerate()) <= before
+
+
 def test_staff_can_run_a_cancellation_now_and_only_once(shell, kit):
     kit.world.request_cancellation(11)
     kit.work()

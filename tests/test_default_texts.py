@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from bridge.billing.model import Money, Refusal
+from bridge.billing.model import Refusal
+from bridge.billing.money import Amount
 from bridge.hookmap import HookMap, check_map, load_map
 from bridge.messages import ENGINE_TEXTS
 from bridge.placeholders import BODY_LIMIT
@@ -27,7 +28,7 @@ EACH = [(name, language) for name in NAMES for language in LANGUAGES]
 KINDS = {
     "text": "texto",
     "whole": 7,
-    "money": Money(Decimal("50"), "USD"),
+    "money": Amount(Decimal("50"), "USD"),
     "day": date(2026, 12, 9),
     "flag": True,
     "list": ["uno", "dos"],
@@ -113,7 +114,7 @@ def quoted(status: str, stage: str) -> dict[str, Any]:
 
 
 def billed(total: str, status: str) -> dict[str, Any]:
-    return {"invoice": {"total": Money(Decimal(total), "USD"), "status": status}}
+    return {"invoice": {"total": Amount(Decimal(total), "USD"), "status": status}}
 
 
 WHEN = [
@@ -155,7 +156,7 @@ REMINDERS = [
 def test_each_reminder_of_the_panel_has_one_text(kind, balance, messages):
     variables = {
         "event": {"type": kind},
-        "invoice": {"balance": Money(Decimal(balance), "USD"), "status": "Unpaid"},
+        "invoice": {"balance": Amount(Decimal(balance), "USD"), "status": "Unpaid"},
     }
 
     sent = [

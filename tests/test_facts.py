@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from bridge.billing.model import User
+from bridge.billing.money import Amount
 from bridge.errors import Parked, Reason, RemoteError, Skipped
 from bridge.events import Event
 from bridge.facts import Facts
 from bridge.policies import Company
-from bridge.views import Amount, View, event_view
+from bridge.views import View, event_view
 
 NOW = datetime(2026, 11, 2, 13, 0, tzinfo=UTC)
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from bridge.billing.model import Cycle
-from bridge.filters import Amount, bound
+from bridge.billing.money import Amount
+from bridge.filters import bound
 
 MONEY = [
     ("es", "1234.5", "USD", "1.234,50 US$"),

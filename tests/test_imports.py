@@ -119,6 +119,7 @@ LAYERS = [
             "watching",
             "sending",
             "sharing",
+            "states",
             "forming",
             "callbacks",
             "identities",

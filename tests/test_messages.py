@@ -13,7 +13,7 @@ from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.billing.model import Money
+from bridge.billing.money import Amount
 from bridge.errors import ConfigError, Reason, RemoteError, TextError
 from bridge.messages import Texts
 from bridge.placeholders import BODY_LIMIT, flatten
@@ -30,7 +30,7 @@ VARIABLES = {
     "client": SimpleNamespace(first_name="Ana", last_name=None),
     "invoice": SimpleNamespace(
         number="A-7",
-        total=Money(Decimal("100"), "USD"),
+        total=Amount(Decimal("100"), "USD"),
         due=date(2026, 12, 9),
         url="https://panel.example/viewinvoice.php?id=7",
     ),

@@ -144,6 +144,16 @@ def test_another_approved_one_that_says_its_text_stands_in(cloud, stub):
     assert [one.template for one in stub.taken] == ["invoice_created"]
 
 
+def test_a_number_that_is_not_there_is_tried_once_in_its_other_form(cloud, stub):
+    stub.templates.add("hello_world", "en_US", "Hello World")
+    stub.play("bad_number")
+
+    found = of_json(notify(cloud, "--json"))
+
+    (taken,) = stub.taken
+    assert (taken.to, found["to"], found["state"]) == ("+541155551234", TO, "accepted")
+
+
 def test_what_the_provider_refuses_ends_with_one(cloud, stub):
     stub.templates.add("hello_world", "en_US", "Hello World")
     stub.play("payment")

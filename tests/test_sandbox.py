@@ -13,7 +13,7 @@ from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.billing.model import Money
+from bridge.billing.money import Amount
 from bridge.errors import Reason, RemoteError, TextError
 from bridge.placeholders import Placeholder, split
 from bridge.sandbox import compile_when
@@ -23,8 +23,8 @@ VARIABLES = {
         type="Immediate", changed=["nombre", "correo"], priority="High", deptid=2
     ),
     "invoice": SimpleNamespace(
-        total=Money(Decimal("10.10"), "USD"),
-        balance=Money(Decimal(0), "USD"),
+        total=Amount(Decimal("10.10"), "USD"),
+        balance=Amount(Decimal(0), "USD"),
         status="Unpaid",
         due=date(2026, 12, 9),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from conftest import Kit
 from looking import cancellation, rows
 
 from bridge import wiring
+from bridge.forming import put_line
 from bridge.schedule import LEASE, Schedule
 from bridge.store import book, tables
 
@@ -207,6 +209,22 @@ def test_a_message_of_no_event_is_kept_as_long_as_an_event(
         left.append(len(rows(kit.bridge.store, tables.messages)))
 
     assert left == [1, 0]
+
+
+def test_a_line_for_staff_of_no_event_is_kept_as_long_as_an_event(
+    kit: Kit, schedule: Schedule
+) -> None:
+    now = kit.clock.now()
+    put = partial(put_line, key="halt:cloud/2026-11-22", text="[bridge] x", now=now)
+    kit.bridge.store.write(put)
+    kit.work()
+    left = []
+    for days in (89, 2):
+        kit.clock.advance(timedelta(days=days))
+        schedule.prune()
+        left.append([row.state for row in rows(kit.bridge.store, tables.jobs)])
+
+    assert left == [["done"], []]
 
 
 def test_stopping_ends_a_long_pruning(kit: Kit) -> None:

@@ -9,6 +9,7 @@ from looking import rows, upgrade
 
 from bridge import upgrading
 from bridge.demo.panel_example import PLAN_150, PLAN_220
+from bridge.hooks.records import step_key
 from bridge.store import book, outbox, tables
 
 SERVICE = 1
@@ -133,7 +134,7 @@ def test_one_that_is_worked_on_or_has_changed_is_not_ended(kit):
     store, now = kit.bridge.store, kit.clock.now()
     with store.read() as db:
         row = book.order(db, id)
-    key = upgrading.step_key(id, "invoice")
+    key = step_key(id, "invoice")
     store.write(lambda db: db.execute(_state(key, "running")))
     busy = upgrading.end(store, row, "ana", "a mistake", now)
     store.write(lambda db: db.execute(_state(key, "waiting")))

@@ -53,14 +53,6 @@ _MONTHS = {
 }
 
 
-@dataclass(frozen=True)
-class Money:
-    """An amount of one currency, as the panel has it: not rounded."""
-
-    amount: Decimal
-    currency: str
-
-
 @dataclass(frozen=True, order=True)
 class Period:
     """What an invoice line pays for; both days are included."""
@@ -286,21 +278,6 @@ class CancellationRequest:
     requested_on: date
     reason: str = ""
     unclear: str = ""
-
-
-@dataclass(frozen=True)
-class UpgradeRow:
-    """The panel's own record of an upgrade, which only the add-on can send.
-
-    Source: table `tblupgrades` (context.upgrade of a delivery).
-    """
-
-    service_id: int
-    kind: str
-    old_value: str
-    new_value: str
-    amount: Decimal
-    status: str
 
 
 class NoPeriod(Exception):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import count
 
 from dateutil.relativedelta import relativedelta
 
@@ -48,13 +47,6 @@ def nth_due(anchor: date, cycle: Cycle, n: int) -> date:
     31 March. Raises NoPeriod for a cycle without periods.
     """
     return anchor + relativedelta(months=months_of(cycle) * n)
-
-
-def period_chain(anchor: date, cycle: Cycle) -> Iterator[Period]:
-    """Yield the periods from *anchor* on; each begins the day after the last."""
-    for n in count():
-        first, following = nth_due(anchor, cycle, n), nth_due(anchor, cycle, n + 1)
-        yield Period(first, following - _DAY)
 
 
 def next_period(due: date, cycle: Cycle, anchor: date | None = None) -> Period:

@@ -70,7 +70,7 @@ class UpgradeQuote:
 
     *charge* is None where refused; zero means that there is no invoice. *basis*
     is `invoice` or `recurring` (empty where refused). *due_date* is the next due
-    day; with *new_period* it is as if enabled today, see `due_after`. *recurring*
+    day; with *new_period* it is as if enabled today, see `first_due`. *recurring*
     is the renewal amount for the whole quantity.
     """
 

@@ -26,7 +26,7 @@ __all__ = [
     "QuoteLine",
     "UpgradeCase",
     "UpgradeQuote",
-    "due_after",
+    "first_due",
     "is_downgrade",
     "quote",
 ]
@@ -46,17 +46,11 @@ def quote(case: UpgradeCase) -> UpgradeQuote:
         return _refused(case, refused)
 
 
-def due_after(quote: UpgradeQuote, enabled_on: date) -> date | None:
-    """Return the due day of a service whose new plan is enabled on that day.
+def first_due(cycle: Cycle, enabled_on: date) -> date | None:
+    """Return the due day of a new period: one cycle after its plan is enabled.
 
-    Another cycle begins a new period on that day; else the due day stays.
+    None where the cycle has no periods.
     """
-    if quote.new_period:
-        return _new_due(quote.cycle, enabled_on)
-    return quote.due_date
-
-
-def _new_due(cycle: Cycle, enabled_on: date) -> date | None:
     return None if cycle.months is None else nth_due(enabled_on, cycle, 1)
 
 
@@ -173,7 +167,7 @@ def _allowed(case: UpgradeCase, price: Decimal, paid: Paid) -> UpgradeQuote:
         currency=currency,
         basis=paid.basis,
         lines=lines,
-        due_date=_new_due(case.cycle, case.today) if new_period else service.next_due,
+        due_date=first_due(case.cycle, case.today) if new_period else service.next_due,
         new_period=new_period,
         recurring=round_half_up(price, currency),
         reason=_reason(price, charge, currency),

@@ -102,7 +102,6 @@ def _find(store: Any, which: str) -> Any:
     with store.read() as db:
         row = reports.find_cancellation(db, which)
     if row is None:
-        store.close()
         raise click.ClickException(
             f'No cancellation "{which}": give its id, or service:<id>.'
         )
@@ -119,11 +118,9 @@ def withdraw_(which: str, reason: str, dry_run: bool, yes: bool) -> None:
     store = open_store()
     row = _find(store, which)
     if row.state not in ("scheduled", "staff"):
-        store.close()
         raise click.ClickException(f"It is {row.state}: there is nothing to withdraw.")
     what = f"{row.product} (service {row.service_id}), which would end {row.ends}"
     if dry_run:
-        store.close()
         click.echo(f"would withdraw: {what}")
         return
     if not yes:
@@ -135,7 +132,6 @@ def withdraw_(which: str, reason: str, dry_run: bool, yes: bool) -> None:
         return withdraw(db, row, reason, now)
 
     done = store.write(change)
-    store.close()
     if not done:
         raise click.ClickException("It began to run meanwhile: it was not withdrawn.")
     click.echo(f"Withdrawn: {what}. The client will be told.")
@@ -181,7 +177,6 @@ def hold_(reason: str) -> None:
     store = open_store()
     now = datetime.now(UTC)
     store.write(lambda db: limits.hold(db, now, who(), reason))
-    store.close()
     click.echo(
         "Terminations, changes of owner and plan changes are held back. "
         "Let them run again with: cancellations release"
@@ -196,11 +191,8 @@ def release_(yes: bool) -> None:
     now = datetime.now(UTC)
     with store.read() as db:
         due = len(reports.due_cancellations(db, now))
-    try:
-        sure(due, "cancellations that are due", yes)
-        done = store.write(lambda db: limits.release(db, now, who()))
-    finally:
-        store.close()
+    sure(due, "cancellations that are due", yes)
+    done = store.write(lambda db: limits.release(db, now, who()))
     click.echo("They run again." if done else "They were not held.")
 
 

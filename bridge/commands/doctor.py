@@ -148,21 +148,18 @@ def _panel(settings: Settings, say: Callable[[Finding], None]) -> bool:
     """Return whether the panel could not be reached."""
     from bridge.transport import Transport
 
-    transport = Transport(pool=1, total=settings.whmcs_timeout)
-    panel: Any = wiring.make_panel(settings, transport)
-    try:
-        say(
-            Finding(
-                "ok", "panel", f"version {panel.version()}, address and login taken"
-            )
-        )
-    except RemoteError as error:
-        say(Finding("error", "panel", str(error)))
-        return error.reason in (Reason.UNREACHABLE, Reason.RATE_LIMITED)
-    _permissions(panel, say)
-    _automation(panel, say)
-    _date_format(settings, panel, say)
-    _skew(settings, transport, say)
+    with Transport(pool=1, total=settings.whmcs_timeout) as transport:
+        panel: Any = wiring.make_panel(settings, transport)
+        try:
+            what = f"version {panel.version()}, address and login taken"
+            say(Finding("ok", "panel", what))
+        except RemoteError as error:
+            say(Finding("error", "panel", str(error)))
+            return error.reason in (Reason.UNREACHABLE, Reason.RATE_LIMITED)
+        _permissions(panel, say)
+        _automation(panel, say)
+        _date_format(settings, panel, say)
+        _skew(settings, transport, say)
     return False
 
 

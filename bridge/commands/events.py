@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -24,10 +24,14 @@ from bridge.store import Store, book, engines, inbox, outbox, reports, schema, t
 
 
 def open_store() -> Store:
-    """Open the configured store for a command; its schema is brought up first."""
+    """Open the configured store for a command; its schema is brought up first.
+
+    It is closed when the command ends, however that is.
+    """
     settings = environment.load(need=False)
     schema.migrate(settings.database_url)
-    return Store(settings.database_url, readers=2)
+    store = Store(settings.database_url, readers=2)
+    return click.get_current_context().with_resource(closing(store))
 
 
 @contextmanager
@@ -252,11 +256,9 @@ def retry(ids: tuple[str, ...], everything: bool, dry_run: bool, yes: bool) -> N
     for id in unknown:
         click.echo(f'There is no event "{id}" to retry.', err=True)
     if not keys:
-        store.close()
         click.echo("Nothing is parked there.", err=True)
         sys.exit(1 if unknown else 0)
     if dry_run:
-        store.close()
         for key in keys:
             click.echo(f"would run again: {key}")
         sys.exit(1 if unknown else 0)
@@ -268,7 +270,6 @@ def retry(ids: tuple[str, ...], everything: bool, dry_run: bool, yes: bool) -> N
         return outbox.again(db, now, keys=keys)
 
     count = store.write(again)
-    store.close()
     click.echo(
         f"{count} job{'s' * (count != 1)} will run again, by the running bridge."
     )
@@ -306,7 +307,6 @@ def replay(
     with store.read() as db:
         rows = reports.list_events(db, ids=ids, since=at, status=state, limit=_MOST)
     if len(rows) >= _MOST:
-        store.close()
         raise click.UsageError(f"That is {_MOST} events or more: say a later --since.")
     why = {row.id: _why_not(row) for row in rows}
     events = [inbox.event_of(row) for row in reversed(rows) if not why[row.id]]
@@ -319,11 +319,9 @@ def replay(
     if dry_run:
         for event in events:
             click.echo(f"would replay: {event.id} ({event.hookpoint})")
-        store.close()
         sys.exit(1 if left else 0)
     sure(len(events), "events", yes)
     put_again(store, events)
-    store.close()
     click.echo(f"{len(events)} event{'s' * (len(events) != 1)} put in again.")
     sys.exit(1 if left else 0)
 

@@ -27,7 +27,7 @@ from bridge.errors import (
     StoreUnavailable,
     StoreUnusable,
 )
-from bridge.forming import form_of
+from bridge.forming import form_of, to_other_form
 from bridge.hookmap import HookMap, load_map
 from bridge.ledger import keep_messages
 from bridge.settings import Settings
@@ -185,7 +185,7 @@ def test(number: str, name: str, dry_run: bool, as_json: bool) -> None:
         return
     message = _message(settings, provider, to, name)
     try:
-        receipt = provider.send(message)
+        message, receipt = _sent(provider, message)
     except SendError as error:
         click.echo(str(error), err=True)
         away = not error.code and error.kind in (ErrorClass.RETRY, ErrorClass.UNSURE)
@@ -202,6 +202,17 @@ def test(number: str, name: str, dry_run: bool, as_json: bool) -> None:
     if "accepted" in state:
         click.echo("Accepted is not delivered: see that it arrives.", err=True)
     return None
+
+
+def _sent(provider: Provider, message: Message) -> tuple[Message, Receipt]:
+    """Send a message, once more to its number's other form where that may help."""
+    try:
+        return message, provider.send(message)
+    except SendError as error:
+        other = to_other_form(message, error)
+        if other is None:
+            raise
+    return other, provider.send(other)
 
 
 def _count(

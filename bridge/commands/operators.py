@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
 import click
@@ -131,6 +130,5 @@ def _change(
             book.note(db, clock(), by, what, name)
         return done
 
-    with closing(open_store()) as store:
-        if not store.write(write):
-            raise click.ClickException(refusal)
+    if not open_store().write(write):
+        raise click.ClickException(refusal)

@@ -79,25 +79,22 @@ def end_command(order: str, reason: str, dry_run: bool, yes: bool) -> None:
     is in the panel.
     """
     store = open_store()
-    try:
-        with store.read() as db:
-            row = book.order(db, order)
-        if row is None:
-            raise click.ClickException(f'No plan change "{order}": see upgrade list.')
-        if row.state not in upgrading.ENDABLE:
-            raise click.ClickException(f"It is {row.state}: there is nothing to end.")
-        what = f"{row.from_product} -> {row.to_product} (service {row.service_id})"
-        if dry_run:
-            click.echo(f"would end: {what}")
-            return
-        if not yes:
-            click.confirm(f"End {what}, which is {row.state}?", abort=True, err=True)
-        if not upgrading.end(store, row, who(), reason, datetime.now(UTC)):
-            raise click.ClickException(
-                "It changed meanwhile, or is being worked on: look at it again."
-            )
-    finally:
-        store.close()
+    with store.read() as db:
+        row = book.order(db, order)
+    if row is None:
+        raise click.ClickException(f'No plan change "{order}": see upgrade list.')
+    if row.state not in upgrading.ENDABLE:
+        raise click.ClickException(f"It is {row.state}: there is nothing to end.")
+    what = f"{row.from_product} -> {row.to_product} (service {row.service_id})"
+    if dry_run:
+        click.echo(f"would end: {what}")
+        return
+    if not yes:
+        click.confirm(f"End {what}, which is {row.state}?", abort=True, err=True)
+    if not upgrading.end(store, row, who(), reason, datetime.now(UTC)):
+        raise click.ClickException(
+            "It changed meanwhile, or is being worked on: look at it again."
+        )
     click.echo(f"Ended: {what}.")
     if row.invoice_id is not None:
         click.echo(

@@ -18,9 +18,6 @@ from bridge.preparing import ACTING_LEASE
 from bridge.store import book, claims, limits, outbox
 from bridge.store.outbox import Finish
 
-#: A bridge that was not heard of for so long does not run.
-SILENCE = timedelta(seconds=30)
-
 
 def would(bridge: Any, row: Any, what: str) -> None:
     """Say whether a cancellation would be carried out now; exit 1 if it would not.
@@ -129,11 +126,11 @@ def _ended(bridge: Any, row: Any, finish: Finish) -> None:
 def _taken(bridge: Any, key: str, now: datetime) -> None:
     """Say what goes on with a step that could not be taken; exit 1 where nothing."""
     with bridge.store.read() as db:
-        heard = book.marked(db, "worker")
+        heard = book.worker_heard(db, now)
         state = outbox.state_of(db, key) or "gone"
     if state not in ("running", "waiting"):
         click.echo(f"It was not run here: its step is {state}.", err=True)
-    elif heard is not None and now - heard[0] <= SILENCE:
+    elif heard:
         click.echo(
             "Another process is at work on it, and the running bridge finishes it if "
             "that one does not; see `cancellations show`."

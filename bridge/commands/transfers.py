@@ -49,7 +49,6 @@ def list_(state: tuple[str, ...], everything: bool, limit: int, as_json: bool) -
     store = open_store()
     with store.read() as db:
         rows = handover.list_transfers(db, states=states, limit=limit)
-    store.close()
     if as_json:
         return show([entry(row) for row in rows])
     head = ["id", "service", "from", "to", "state", "until", "reason"]
@@ -101,7 +100,6 @@ def show_(which: str, as_json: bool) -> None:
     row = _find(store, which)
     with store.read() as db:
         acts = _audit(db, row.key)
-    store.close()
     if as_json:
         return show({**entry(row), "by_hand": acts})
     found = entry(row)
@@ -135,7 +133,6 @@ def _find(store: Any, which: str) -> Any:
     with store.read() as db:
         row = handover.find(db, which)
     if row is None:
-        store.close()
         raise click.ClickException(
             f'No change of owner "{which}": give its id, or service:<id>.'
         )
@@ -152,10 +149,8 @@ def approve(which: str, dry_run: bool, yes: bool) -> None:
     row = _find(store, which)
     what = _what(row)
     if row.state != "staff" or row.agreed_at is None:
-        store.close()
         raise click.ClickException(f"It is {row.state}: it does not wait for staff.")
     if dry_run:
-        store.close()
         click.echo(f"would move: {what}")
         return
     if not yes:
@@ -174,7 +169,6 @@ def approve(which: str, dry_run: bool, yes: bool) -> None:
         return True
 
     done = store.write(change)
-    store.close()
     if not done:
         raise click.ClickException("It changed meanwhile: look at it again.")
     click.echo(f"Approved: {what}. A running bridge carries it out now.")
@@ -191,10 +185,8 @@ def reject(which: str, reason: str, dry_run: bool, yes: bool) -> None:
     row = _find(store, which)
     what = _what(row)
     if row.state not in _OPEN:
-        store.close()
         raise click.ClickException(f"It is {row.state}: there is nothing to reject.")
     if dry_run:
-        store.close()
         click.echo(f"would reject: {what}")
         return
     if not yes:
@@ -203,7 +195,6 @@ def reject(which: str, reason: str, dry_run: bool, yes: bool) -> None:
     if row.acted_at is not None:
         _not_moved(row)
     done = store.write(lambda db: _reject(db, row, reason, now))
-    store.close()
     if not done:
         raise click.ClickException("It changed meanwhile: look at it again.")
     click.echo(f"Rejected: {what}. Who asked for it will be told.")

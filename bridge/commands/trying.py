@@ -289,7 +289,8 @@ def trigger_command(
     url = f"http://{host}:{settings.listen_port}/{address}/{settings.panel}"
     call = Call("POST", url, headers, raw)
     try:
-        answer = Transport(pool=1, total=10).send(call, service="bridge")
+        with Transport(pool=1, total=10) as transport:
+            answer = transport.send(call, service="bridge")
     except RemoteError as error:
         where = f"{host}:{settings.listen_port} (BRIDGE_LISTEN)"
         asked = f'{error.detail}; is "whmcs-bridge run" up at {where}?'

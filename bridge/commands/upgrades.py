@@ -19,6 +19,7 @@ from bridge.commands import orders
 from bridge.commands.events import to_read
 from bridge.commands.shared import show, who
 from bridge.errors import HeldBack, OverCap, Reason, RemoteError
+from bridge.hooks.records import step_key
 from bridge.settings import Settings
 from bridge.store import book
 from bridge.upgrading import Quoted
@@ -188,7 +189,7 @@ def _order(bridge: Any, quoted: Quoted, as_json: bool) -> None:
     if id is None:
         raise click.ClickException(_PENDING)
     for step in ("invoice", "publish"):
-        _step(bridge, upgrading.step_key(id, step))
+        _step(bridge, step_key(id, step))
     with bridge.store.read() as db:
         row = book.order(db, id)
     company = bridge.map.current.company

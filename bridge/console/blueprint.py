@@ -131,7 +131,7 @@ def log_out() -> ResponseReturnValue:
 @blueprint.get("/")
 def home() -> ResponseReturnValue:
     """Show the orders, and the form for a new plan change."""
-    return pages.home(_words())
+    return pages.home()
 
 
 @blueprint.get("/quote")

@@ -24,6 +24,7 @@ from bridge.console.throttle import TooLate
 from bridge.console.words import Words
 from bridge.errors import HeldBack, OverCap, Reason, RemoteError
 from bridge.hooks.invoice_upgrade import order_id
+from bridge.hooks.records import step_key
 from bridge.store import book, outbox, reports
 from bridge.upgrading import Quoted
 from bridge.views import invoice_url
@@ -39,12 +40,8 @@ _ID = re.compile(r"[0-9a-f]{16}\Z")
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}\Z")
 
 
-def home(words: Words) -> ResponseReturnValue:
+def home(problem: str = "", status: int = 200) -> ResponseReturnValue:
     """Show the form for a new plan change, and the orders, the open ones first."""
-    return _home(words)
-
-
-def _home(words: Words, problem: str = "", status: int = 200) -> ResponseReturnValue:
     with console().bench.store.read() as db:
         count = reports.count_orders(db)
         pages = max(1, -(-count // PAGE))
@@ -63,7 +60,7 @@ def quote(words: Words) -> ResponseReturnValue:
     parts = console()
     service = _number(request.args.get("service", ""))
     if service is None:
-        return _home(words, words("not_a_service"), 400)
+        return home(words("not_a_service"), 400)
     if not request.args.get("product"):
         return _choose(parts, service)
     asked = _asked(request.args)
@@ -122,7 +119,7 @@ def order(words: Words) -> ResponseReturnValue:
     parts, form = console(), request.form
     asked, key = _asked(form), form.get("key", "")
     if asked is None or asked[2] is None or not _KEY.match(key):
-        return _home(words, words("not_a_plan"), 400)
+        return home(words("not_a_plan"), 400)
     name: str = flask_login.current_user.name
     seed, who = f"{name}:{key}", f"{name} (console)"
     id = order_id(asked[0], asked[1], asked[2].value, seed)
@@ -183,7 +180,7 @@ def follow(words: Words, id: str) -> ResponseReturnValue:
         raise Turned(404, "no_such_order")
     with parts.bench.store.read() as db:
         row = book.order(db, id)
-        keys = (upgrading.step_key(id, step) for step in _JOBS)
+        keys = (step_key(id, step) for step in upgrading.STEPS)
         jobs = [job for job in (outbox.get(db, key) for key in keys) if job is not None]
     if row is None or row.native:
         raise Turned(404, "no_such_order")
@@ -212,7 +209,6 @@ def follow(words: Words, id: str) -> ResponseReturnValue:
 
 #: After how many seconds an order's page is read again while it goes on.
 _SOON, _SLOWLY = 3, 30
-_JOBS = ("invoice", "publish", "apply", "package")
 _TROUBLED = ("waiting", "parked")
 
 

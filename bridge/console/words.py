@@ -13,9 +13,8 @@ from flask import request, session
 from flask.sessions import NullSession
 
 from bridge import filters
-from bridge.billing.money import round_half_up
+from bridge.billing.money import Amount, round_half_up
 from bridge.console.sentences import SENTENCES
-from bridge.views import Amount
 
 LANGUAGES = {"es": "Español", "en": "English", "pt_BR": "Português"}
 _ASKED = {"es": "es", "en": "en", "pt-BR": "pt_BR", "pt": "pt_BR"}

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 
 from bridge.billing.cancellations import owed
 from bridge.billing.model import Cycle, Invoice, Service
 from bridge.billing.money import round_half_up
-from bridge.billing.periods import nth_due
 from bridge.billing.ranks import list_price
+from bridge.billing.upgrades import first_due
 from bridge.errors import Parked, Skipped
 from bridge.gather import invoices_of
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context
 from bridge.hooks.invoice_upgrade import changed
-from bridge.hooks.records import Order
+from bridge.hooks.records import Order, step_key
 
 
 @action(internal=True, acts=True)
@@ -27,7 +26,7 @@ def apply_upgrade(ctx: Context, *, order: str) -> Outcome:
     is looked into by a job of its own; the change is made by one job alone.
     """
     row = ctx.book.order(order)
-    alone = ctx.key == apply_key(order)
+    alone = ctx.key == step_key(order, "apply")
     states = ["ordered", "invoiced", "paid", "staff", *([] if alone else ["ended"])]
     if row is None or row.state not in states:
         raise Skipped(f"upgrade {order} is {row.state if row else 'not in the book'}")
@@ -38,7 +37,7 @@ def apply_upgrade(ctx: Context, *, order: str) -> Outcome:
     if not alone and row.state in ("staff", "ended"):
         raise _paid_after_all(ctx, row)
     if not alone:
-        ctx.later("apply_upgrade", key=apply_key(row.id), order=row.id)
+        ctx.later("apply_upgrade", key=step_key(row.id, "apply"), order=row.id)
         return {"order": row.id, "service": row.service_id, "how": "it is paid"}
     service = ctx.panel.service(row.service_id)
     if not _applied(row, service):
@@ -57,17 +56,12 @@ def apply_upgrade(ctx: Context, *, order: str) -> Outcome:
             product_id=row.to_product_id,
             cycle=cycle,
             recurring=row.recurring,
-            next_due=_due(row, cycle, ctx.today),
+            next_due=first_due(cycle, ctx.today) if row.new_period else None,
         )
     paid_on = row.paid_on or ctx.today
     ctx.keep("upgrades", row.id, was=row.state, state="applying", paid_on=paid_on)
-    ctx.later("change_package", key=f"upgrade:{row.id}/package", order=row.id)
+    ctx.later("change_package", key=step_key(row.id, "package"), order=row.id)
     return {"order": row.id, "service": service.id, "product": row.to_product}
-
-
-def apply_key(order: str) -> str:
-    """Return the key of the one job that changes the service."""
-    return f"upgrade:{order}/apply"
 
 
 def _paid(ctx: Context, row: Order) -> Invoice | None:
@@ -77,7 +71,7 @@ def _paid(ctx: Context, row: Order) -> Invoice | None:
     if row.invoice_id is None:
         raise ctx.staff(f"upgrade {row.id} has no invoice")
     invoice = ctx.panel.invoice(row.invoice_id)
-    if not invoice.paid and ctx.key == apply_key(row.id):
+    if not invoice.paid and ctx.key == step_key(row.id, "apply"):
         raise ctx.staff(f"invoice {invoice.id} was paid and is {invoice.status} now")
     if not invoice.paid:
         raise Skipped(f"invoice {invoice.id} is {invoice.status}, not paid")
@@ -145,10 +139,3 @@ def _applied(row: Order, service: Service) -> bool:
         and service.cycle is Cycle(row.cycle)
         and service.recurring == row.recurring
     )
-
-
-def _due(row: Order, cycle: Cycle, enabled_on: date) -> date | None:
-    """Return the new due date where a new period begins, else None: it stays."""
-    if not row.new_period or cycle.months is None:
-        return None
-    return nth_due(enabled_on, cycle, 1)

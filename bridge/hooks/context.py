@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from bridge.billing.model import Client, PaidCharge
+from bridge.billing.money import Amount
 from bridge.billing.transfers import Form
 from bridge.errors import Later, Parked
 from bridge.events import Event
@@ -24,7 +25,7 @@ from bridge.hooks.records import (
 )
 from bridge.panel import Begin, Panel, begin_nothing
 from bridge.policies import Caps, Company, Policies
-from bridge.views import Amount, language_of
+from bridge.views import language_of
 
 #: How often what is held back is looked at; releasing it makes it due at once.
 _HELD = timedelta(minutes=10)

@@ -23,7 +23,8 @@ def shared(ctx: Context, user: str, number: str) -> Outcome:
         raise Skipped("he shared another number than was told with his identity")
     at = min(ctx.event.occurred_at if ctx.event else ctx.now, ctx.now)
     ctx.keep("marks", user_mark(user), at=ctx.now, detail={"number": number})
-    ctx.keep("contacts", number, wrote_at=at)
+    since = ctx.book.person(number).wrote_at or at
+    ctx.keep("contacts", number, wrote_at=max(at, since))
     text = ctx.post.render(
         "inbound_number_known", ctx.language, ctx.facts.variables({"company"})
     )

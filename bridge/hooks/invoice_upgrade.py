@@ -13,11 +13,10 @@ from marshmallow import fields, validate
 from bridge.billing.model import Cycle, Invoice, Service
 from bridge.billing.upgrades import UpgradeQuote
 from bridge.errors import Parked, Rehearsed, Skipped
-from bridge.gather import service_at_least
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context
 from bridge.hooks.price_upgrade import price
-from bridge.hooks.records import Order
+from bridge.hooks.records import Order, step_key
 
 #: Days until the invoice of the difference is due.
 _DAYS_TO_PAY = 5
@@ -50,7 +49,7 @@ def invoice_upgrade(
         _as_quoted(ctx, row)
         known = _make(ctx, row)
     ctx.keep("upgrades", row.id, was=row.state, invoice_id=known)
-    ctx.later("publish_upgrade", key=f"upgrade:{row.id}/publish", order=row.id)
+    ctx.later("publish_upgrade", key=step_key(row.id, "publish"), order=row.id)
     return {"order": row.id, "invoice": known}
 
 
@@ -91,7 +90,7 @@ def _order(ctx: Context, to: int, cycle: str) -> Outcome:
     known = ctx.book.order(id)  # an earlier try of this very job may have kept it
     charge = known.charge if known else _keep(ctx, id, service, to, chosen)
     ctx.client_id = service.client_id
-    ctx.later("invoice_upgrade", key=f"upgrade:{id}/invoice", order=id)
+    ctx.later("invoice_upgrade", key=step_key(id, "invoice"), order=id)
     return {"order": id, "invoice": "in the next step", "charge": str(charge)}
 
 
@@ -138,8 +137,7 @@ def _made_already(ctx: Context, row: Order) -> int | None:
 
 
 def _as_quoted(ctx: Context, row: Order) -> None:
-    service, _ = service_at_least(ctx.panel, row.service_id)
-    if problem := changed(row, service):
+    if problem := changed(row, ctx.panel.service(row.service_id)):
         raise _for_staff(ctx, row, problem)
 
 
@@ -180,7 +178,7 @@ def _free(ctx: Context, row: Order) -> Outcome:
         ctx.keep("upgrades", row.id, was=row.state, state="rehearsed")
         raise Rehearsed(f"would change service {row.service_id} without an invoice")
     ctx.keep("upgrades", row.id, was=row.state, state="paid", paid_on=ctx.today)
-    ctx.later("apply_upgrade", key=f"upgrade:{row.id}/apply", order=row.id)
+    ctx.later("apply_upgrade", key=step_key(row.id, "apply"), order=row.id)
     return {"order": row.id, "invoice": "none: nothing is to be paid"}
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bridge.errors import Skipped
 from bridge.hooks import Outcome, action
-from bridge.hooks.apply_upgrade import apply_key
 from bridge.hooks.context import Context
 from bridge.hooks.invoice_upgrade import sum_of
+from bridge.hooks.records import step_key
 
 #: With staff it is when its job was parked: then it runs only if they say so.
 _OPEN = ("ordered", "staff")
@@ -34,6 +34,6 @@ def publish_upgrade(ctx: Context, *, order: str) -> Outcome:
     if invoice.status.casefold() == "draft":
         ctx.panel.publish_invoice(invoice.id)
     elif invoice.paid:
-        ctx.later("apply_upgrade", key=apply_key(row.id), order=row.id)
+        ctx.later("apply_upgrade", key=step_key(row.id, "apply"), order=row.id)
     ctx.keep("upgrades", row.id, was=row.state, state="invoiced")
     return {"order": row.id, "invoice": invoice.id}

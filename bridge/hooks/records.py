@@ -51,6 +51,14 @@ def user_mark(user: str) -> str:
     return f"user:{user}"
 
 
+def step_key(id: str, step: str) -> str:
+    """Return the key of the one job of an order that does a step of it.
+
+    Steps are `invoice`, `publish`, `apply` and `package`.
+    """
+    return f"upgrade:{id}/{step}"
+
+
 @dataclass(frozen=True)
 class Cancellation:
     """A cancellation as our book has it. *at* is when it is carried out."""
@@ -139,6 +147,8 @@ class Sent:
 class Person:
     """What is known of who has a telephone.
 
+    *wrote_at* is when he last wrote (aware UTC), None where the window is known to be
+    closed.
     *no_marketing*: he stopped it in WhatsApp itself. *opted_at* is when he last wrote
     that he wants alerts, or wants them no more (aware UTC), *opted_event* the message
     that changed which of the two it is, *stopped* whether he wants none.
@@ -148,6 +158,7 @@ class Person:
     opted_event: str = ""
     stopped: bool = False
     opted_at: datetime | None = None
+    wrote_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from datetime import date, timedelta
 
 from bridge import labels
 from bridge.billing.model import Client, Invoice, Service
+from bridge.billing.money import Amount
 from bridge.hooks import Outcome
 from bridge.hooks.context import Context
 from bridge.hooks.transferring import name_of
-from bridge.views import Amount, View, client_view, invoice_url
+from bridge.views import View, client_view, invoice_url
 
 #: Whole messages, folded.
 SERVICES = frozenset(

@@ -152,7 +152,7 @@ def _of_a_party(
         row.from_client_id,
         row.to_client_id,
     ):
-        return _again(ctx, sender, asked, row)
+        return _again(ctx, sender, row)
     service = service_or_none(ctx, asked.service_id)
     if service is None or service.client_id != giver.id:
         return _answer(ctx, sender, "not_possible")
@@ -161,7 +161,7 @@ def _of_a_party(
     return _propose(ctx, sender, asked, giver, taker, service, row)
 
 
-def _again(ctx: Context, sender: Sender, asked: Asked, row: Transfer) -> Outcome:
+def _again(ctx: Context, sender: Sender, row: Transfer) -> Outcome:
     """Answer a message about the very change of owner that stands open."""
     if row.state != "proposed":
         return _answer(ctx, sender, "under_way", row=row)

@@ -34,10 +34,7 @@ def write_by_panel(ctx: Context, *, message: str, way: str) -> Outcome:
         raise Skipped(f"client {client.id} is closed: nobody is written to")
     language = ctx.facts.language
     more = ctx.book.take_group(ctx.policies.alerts.group_after)
-    text = compose(ctx, language, message, more)
-    whole = (
-        text.text if text.button is None else f"{text.text}\n\n{': '.join(text.button)}"
-    )
+    whole = compose(ctx, language, message, more).whole
     if way == "email":
         ctx.panel.send_email(client.id, ctx.company.name, whole)
         return {"to": f"client {client.id}", "by": "email"}

@@ -160,10 +160,6 @@ class Store:
                 raise
             raise StoreUnavailable(_plain(error)) from error
 
-    def backlog(self) -> int:
-        """Return about how many writes wait."""
-        return self._queue.qsize()
-
     def close(self) -> None:
         """Keep what was submitted, then let go of the database."""
         if self._closed:

@@ -67,14 +67,14 @@ def _arrived(db: sa.Connection, row: Any, now: datetime) -> None:
         change = sa.update(contacts).where(contacts.c.number == row.number)
         db.execute(change.values(opted_out_at=None, opted_out_by=None))
     if row.state == "failed":
-        outbox.withdraw(db, _later(row.key), _WHY, now)
+        outbox.withdraw(db, sent_anew(row.key), _WHY, now)
         outbox.was_done(db, row.key, now)
         looks = failed_keys(row)
         outbox.withdraw(db, looks, _WHY, now, states=("waiting", "parked"))
 
 
-def _later(key: str) -> list[str]:
-    """Return the keys under which a message may be sent anew after this one."""
+def sent_anew(key: str) -> list[str]:
+    """Return the keys under which the message of a key may be sent anew after it."""
     root, _, number = key.partition(_ANEW)
     first = int(number) + 1 if number.isdigit() else 1
     return [f"{root}{_ANEW}{n}" for n in range(first, MOST_ANEW + 1)]

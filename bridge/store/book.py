@@ -25,6 +25,9 @@ from bridge.store.tables import (
     upgrades,
 )
 
+#: A worker that was not heard of for so long is missing.
+SILENCE = timedelta(seconds=30)
+
 _TABLES: dict[str, tuple[sa.Table, str]] = {
     "cancellations": (cancellations, "key"),
     "upgrades": (upgrades, "id"),
@@ -170,15 +173,6 @@ def order_by_invoice(db: sa.Connection, invoice_id: int) -> Any:
     return db.execute(query.limit(1)).first()
 
 
-def orders_by_invoice(db: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
-    """Return invoice id -> upgrade id, for those of *ids* that bill one."""
-    if not ids:
-        return {}
-    query = sa.select(upgrades.c.invoice_id, upgrades.c.id)
-    rows = db.execute(query.where(upgrades.c.invoice_id.in_(ids)))
-    return {row.invoice_id: row.id for row in rows}
-
-
 def pending_order(db: sa.Connection, service_id: int) -> Any:
     """Return the upgrade of a service that is not over, or None."""
     return db.execute(_PENDING_ORDER, {"service_id": service_id}).first()
@@ -271,6 +265,12 @@ def marked(db: sa.Connection, name: str) -> tuple[datetime, dict[str, Any]] | No
     """Return when a mark was set, and its detail."""
     row = db.execute(sa.select(marks).where(marks.c.name == name)).first()
     return None if row is None else (row.at, row.detail)
+
+
+def worker_heard(db: sa.Connection, now: datetime) -> bool:
+    """Tell whether a worker runs: it marks every few seconds that it is there."""
+    heard = marked(db, "worker")
+    return heard is not None and now - heard[0] <= SILENCE
 
 
 def locked(

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bridge.store.dialect import among, skip_locked
-from bridge.store.outbox import OF_A_JOB, Job, new_value
+from bridge.store.outbox import OF_A_JOB, Job, claimed, new_value
 from bridge.store.tables import jobs
 
 #: Twice in a row nobody finished them: one of them may end the process.
@@ -193,11 +193,7 @@ def claim_group(
 
 _PUT_OFF = (
     sa.update(jobs)
-    .where(
-        jobs.c.key == sa.bindparam("my_key"),
-        jobs.c.epoch == sa.bindparam("my_epoch"),
-        jobs.c.state == "running",
-    )
+    .where(claimed(sa.bindparam("my_key"), sa.bindparam("my_epoch")))
     .values(
         state="waiting",
         reason=sa.func.coalesce(new_value(jobs.c.reason), jobs.c.reason),
@@ -225,9 +221,7 @@ def put_off(
 
 def held_until(db: sa.Connection, job: Job) -> datetime | None:
     """Return when our claim's lease ends, None when the claim is lost."""
-    query = sa.select(jobs.c.run_at).where(
-        jobs.c.key == job.key, jobs.c.epoch == job.epoch, jobs.c.state == "running"
-    )
+    query = sa.select(jobs.c.run_at).where(claimed(job.key, job.epoch))
     return db.execute(query).scalar()
 
 
@@ -236,19 +230,17 @@ def note_repeat(db: sa.Connection, job: Job) -> bool:
 
     What is on disk already counts, however often the process ends.
     """
-    mine = sa.and_(
-        jobs.c.key == job.key, jobs.c.epoch == job.epoch, jobs.c.state == "running"
+    change = (
+        sa.update(jobs)
+        .where(claimed(job.key, job.epoch))
+        .values(unsure=job.maybe_sent + 1)
     )
-    change = sa.update(jobs).where(mine).values(unsure=job.maybe_sent + 1)
     return bool(db.execute(change).rowcount == 1)
 
 
 def extend(db: sa.Connection, job: Job, until: datetime) -> bool:
     """Lengthen a lease (before an acting call); false when the claim is lost."""
-    mine = sa.and_(
-        jobs.c.key == job.key, jobs.c.epoch == job.epoch, jobs.c.state == "running"
-    )
-    change = sa.update(jobs).where(mine).values(run_at=until)
+    change = sa.update(jobs).where(claimed(job.key, job.epoch)).values(run_at=until)
     return bool(db.execute(change).rowcount == 1)
 
 

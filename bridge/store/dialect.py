@@ -45,3 +45,15 @@ def skip_locked(db: sa.Connection, query: sa.Select[Any]) -> sa.Select[Any]:
     if db.dialect.name == "postgresql":
         return query.with_for_update(skip_locked=True)
     return query
+
+
+def before_first(
+    db: sa.Connection, column: sa.Column[Any], mark: str
+) -> sa.ColumnElement[str]:
+    """Return what stands in a text column before the first *mark*, a single character.
+
+    Of a text without it that is nothing on SQLite, and all of it on PostgreSQL.
+    """
+    if db.dialect.name == "postgresql":
+        return sa.func.split_part(column, mark, 1)
+    return sa.func.substr(column, 1, sa.func.instr(column, mark) - 1)

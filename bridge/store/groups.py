@@ -12,10 +12,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from bridge.store.dialect import among
-from bridge.store.outbox import Finish, Job
+from bridge.store.outbox import OF_A_JOB, Finish, Job, claimed
 from bridge.store.tables import jobs
-
-_JOB = tuple(jobs.c[name] for name in Job.__dataclass_fields__)
 
 
 def join(db: sa.Connection, leader: Job, others: Sequence[Job]) -> list[str]:
@@ -31,15 +29,13 @@ def join(db: sa.Connection, leader: Job, others: Sequence[Job]) -> list[str]:
 
 
 def _mine(db: sa.Connection, job: Job, **values: str) -> bool:
-    claim = sa.and_(
-        jobs.c.key == job.key, jobs.c.epoch == job.epoch, jobs.c.state == "running"
-    )
-    return bool(db.execute(sa.update(jobs).where(claim).values(values)).rowcount)
+    change = sa.update(jobs).where(claimed(job.key, job.epoch)).values(values)
+    return bool(db.execute(change).rowcount)
 
 
 def others(db: sa.Connection, leader: str) -> list[Job]:
     """Return the alerts that go, or went, in the message of *leader*."""
-    query = sa.select(*_JOB).where(
+    query = sa.select(*OF_A_JOB).where(
         jobs.c.together == leader,
         jobs.c.key != leader,
         among(jobs.c.state, "joined", "done"),
@@ -64,7 +60,7 @@ def go_alone(db: sa.Connection, key: str, now: datetime) -> None:
 
 def settle(db: sa.Connection, leader: str, result: Finish, now: datetime) -> list[Job]:
     """Finish the joined ones as their message was; return them."""
-    found = [one for one in others(db, leader) if one.key != leader]
+    found = others(db, leader)
     change = sa.update(jobs).where(
         jobs.c.together == leader, jobs.c.key != leader, jobs.c.state == "joined"
     )

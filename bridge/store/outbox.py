@@ -95,17 +95,18 @@ def new_value(column: sa.Column[Any]) -> Any:
     return sa.bindparam(f"new_{column.name}", type_=column.type)
 
 
+def claimed(key: Any, epoch: Any) -> sa.ColumnElement[bool]:
+    """Return what holds of a job as long as the claim with that *epoch* does."""
+    return sa.and_(jobs.c.key == key, jobs.c.epoch == epoch, jobs.c.state == "running")
+
+
 _CHANGED = (
     *("state", "reason", "outcome", "run_at", "finished_at", "attempts"),
     "unsure",
 )
 _FINISH = (
     sa.update(jobs)
-    .where(
-        jobs.c.key == sa.bindparam("my_key"),
-        jobs.c.epoch == sa.bindparam("my_epoch"),
-        jobs.c.state == "running",
-    )
+    .where(claimed(sa.bindparam("my_key"), sa.bindparam("my_epoch")))
     .values(
         {name: new_value(jobs.c[name]) for name in _CHANGED}
         | {

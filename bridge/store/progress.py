@@ -161,6 +161,30 @@ def lagging(db: sa.Connection, since: datetime) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def unsettled(
+    db: sa.Connection,
+    provider: str,
+    after: tuple[datetime, str],
+    until: datetime,
+    limit: int,
+) -> list[Any]:
+    """Return messages that a provider took and told nothing final of, oldest first.
+
+    They went out until *until*, and later than the one of time and key *after*.
+    """
+    at, key = after
+    query = sa.select(messages).where(
+        messages.c.created_at >= at,
+        messages.c.created_at <= until,
+        sa.or_(messages.c.created_at > at, messages.c.key > key),
+        messages.c.provider == provider,
+        messages.c.state.in_(("accepted", "sent")),
+        messages.c.provider_id != "",
+    )
+    ordered = query.order_by(messages.c.created_at, messages.c.key)
+    return list(db.execute(ordered.limit(limit)))
+
+
 def prune(db: sa.Connection, before: datetime, limit: int) -> int:
     """Drop states that are older than *before*; return how many went."""
     old = sa.select(receipts.c.seq).where(receipts.c.received_at < before).limit(limit)

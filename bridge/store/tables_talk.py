@@ -40,6 +40,7 @@ sa.Index(
     sqlite_where=by_template,
     postgresql_where=by_template,
 )
+sa.Index("messages_created", messages.c.created_at)
 _astray = messages.c.reached.is_not(None)
 sa.Index(
     "messages_astray", messages.c.key, sqlite_where=_astray, postgresql_where=_astray
@@ -67,7 +68,6 @@ receipts = sa.Table(
     sqlite_autoincrement=True,
 )
 sa.Index("receipts_tag", receipts.c.tag)
-sa.Index("receipts_received", receipts.c.received_at)
 
 #: A person by telephone (E.164): when he last wrote, and what he asked not to get.
 #: *opted_event* is the message that changed that last; one that repeats it does not.

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bridge.store import talk
-from bridge.store.arrived import MOST_ANEW
+from bridge.store.arrived import sent_anew
 from bridge.store.progress import RANK, failed_keys, halted, named
 from bridge.store.tables import jobs, messages, receipts
 
@@ -34,8 +34,7 @@ def _shared(db: sa.Connection, event_ids: Sequence[str]) -> dict[str, set[str]]:
     )
     found: dict[str, set[str]] = {}
     for id, leader in db.execute(query):
-        anew = (f"{leader}/again:{number}" for number in range(1, MOST_ANEW + 1))
-        for key in (leader, *anew):
+        for key in (leader, *sent_anew(leader)):
             found.setdefault(key, set()).add(id)
     return found
 

@@ -76,10 +76,10 @@ class Message:
     in states where the provider allows it. *button* is a label and an address.
     *free* says that free text may be sent: the 24-hour window is open, or the
     provider knows none; else it goes as *template*. *other_form*: to the number in its
-    other form at once. *told_in* gives the same in another language. *asks*: *to* is
-    the provider's own id of somebody without a number, who is asked to share it.
-    *body* is the text with numbered places, as its template has to say it; empty where
-    that is not known.
+    other form, where it has one. *told_in* gives the same in another language. *asks*:
+    *to* is the provider's own id of somebody without a number, who is asked to share
+    it. *body* is the text with numbered places, as its template has to say it; empty
+    where that is not known.
     """
 
     to: str
@@ -193,8 +193,10 @@ class Provider(Protocol):
     *number* names the one sending number, *per_second* is its rate. *windowed*:
     it has the 24-hour window and templates. *tags*: a message's tag comes back in
     states, which settles whether an unsure send arrived. *asks*: it can ask somebody
-    to share his number. *longest* is how many characters free text may have. What has
-    a body here is right for a provider that has no such thing.
+    to share his number. *answers*: it can be asked what became of a message, which is
+    worth it where a lost webhook never comes again. *longest* is how many characters
+    free text may have. What has a body here is right for a provider that has no such
+    thing.
     """
 
     name: str
@@ -203,12 +205,14 @@ class Provider(Protocol):
     windowed: bool = False
     tags: bool = False
     asks: bool = False
+    answers: bool = False
     longest: int = 4096
 
     def send(self, message: Message) -> Receipt:
-        """Hand one message over and return what the provider said.
+        """Hand one message over, by one request, and return what the provider said.
 
-        Raises `SendError` with the class of the provider's answer.
+        Raises `SendError` with the class of the provider's answer. What may go in its
+        place is the caller's to send: each request takes its turn at the rate.
         """
         ...
 
@@ -231,6 +235,13 @@ class Provider(Protocol):
         `Unreadable` where the body as a whole is no JSON or form.
         """
         return []
+
+    def state_of(self, provider_id: str) -> StateNotice | None:
+        """Return what became of a message of ours, None where nobody knows any more.
+
+        *provider_id* is what its receipt had. Raises `RemoteError`.
+        """
+        return None
 
     def health(self) -> list[Health]:
         """Return what can be known of login, number, limits, webhook and session.

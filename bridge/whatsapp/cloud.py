@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge import provideroptions
-from bridge.errors import ErrorClass, Instead, SendError
+from bridge.errors import ErrorClass, SendError
 from bridge.settings import Secret, Settings
 from bridge.transport import Answer, Call
 from bridge.whatsapp import (
@@ -98,31 +98,10 @@ class CloudProvider(Provider):
         self._auth = {"Authorization": f"Bearer {token}"}
 
     def send(self, message: Message) -> Receipt:
-        """Send free text inside the window, an approved template outside.
-
-        A number that is not there is tried once in its other form.
-        """
+        """Send free text inside the window, an approved template outside."""
         self._line.check(message, _LONGEST)
-        other = other_form(message.to)
-        if message.other_form and other is not None:
-            return _in_other_form(self._sent(message, other))
-        try:
-            return self._sent(message, message.to)
-        except SendError as error:
-            if other is None or error.instead is not Instead.NUMBER:
-                raise
-            return self._again_in_other_form(message, other, error)
-
-    def _again_in_other_form(
-        self, message: Message, other: str, first: SendError
-    ) -> Receipt:
-        """Try the other form of a number once; where it is none either, as before."""
-        try:
-            return _in_other_form(self._sent(message, other))
-        except SendError as error:
-            raise first if error.instead is Instead.NUMBER else error from None
-
-    def _sent(self, message: Message, to: str) -> Receipt:
+        other = other_form(message.to) if message.other_form else None
+        to = other or message.to
         url = f"{self._base}/{self.number}/messages"
         # https://developers.facebook.com/docs/whatsapp/business-scoped-user-ids: who
         # has no number to be written to is named as the recipient instead.
@@ -130,7 +109,10 @@ class CloudProvider(Provider):
         answer = self._line.post(Call.post(url, json=body, headers=self._auth))
         if not 200 <= answer.status < 300:
             raise self.refusal(answer, message.category)
-        return _receipt(answer, message)
+        receipt = _receipt(answer, message)
+        if other is None:
+            return receipt
+        return replace(receipt, detail=receipt.detail | {"number": "its other form"})
 
     def _body(self, message: Message) -> dict[str, Any]:
         head = {
@@ -256,10 +238,6 @@ def rule_for(code: int | None, status: int = 400, category: str = "utility") -> 
         return ERRORS[code]
     what = "Meta refused it" if code is None else "a code that is not known here"
     return Rule(by_status(status), what)
-
-
-def _in_other_form(receipt: Receipt) -> Receipt:
-    return replace(receipt, detail=receipt.detail | {"number": "its other form"})
 
 
 def _parameters(values: list[str]) -> list[dict[str, str]]:

@@ -114,15 +114,6 @@ def explain(raw: str, country: str, *, default_country: str = "") -> str:
     return "The number can be used."
 
 
-def mask(number: str) -> str:
-    """Return a number for logs: its first two and last two digits."""
-    digits = [c for c in number if c.isdecimal()]
-    if len(digits) < 8:
-        return "…"
-    plus = "+" if number.strip().startswith("+") else ""
-    return f"{plus}{''.join(digits[:2])}…{''.join(digits[-2:])}"
-
-
 def _read(raw: str, country: str, default_country: str) -> str:
     text = _bare(raw)
     region = (country.strip() or default_country.strip()).upper()

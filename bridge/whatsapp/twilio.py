@@ -16,7 +16,7 @@ from datetime import datetime
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from bridge import provideroptions
-from bridge.errors import RemoteError, SendError
+from bridge.errors import Reason, RemoteError, SendError
 from bridge.settings import Secret, Settings
 from bridge.transport import Answer, Call
 from bridge.whatsapp import (
@@ -25,6 +25,7 @@ from bridge.whatsapp import (
     Notice,
     Provider,
     Receipt,
+    StateNotice,
     TemplateDraft,
     TemplateState,
     Unreadable,
@@ -35,7 +36,7 @@ from bridge.whatsapp.phones import elsewhere, region
 from bridge.whatsapp.reading import TEXT_LIMIT, decode, fitted, text, whole, word
 from bridge.whatsapp.twilio_content import Content
 from bridge.whatsapp.twilio_errors import ERRORS, US_NEVER
-from bridge.whatsapp.twilio_hooks import notices
+from bridge.whatsapp.twilio_hooks import notices, told
 
 #: https://www.twilio.com/docs/messaging/api/message-resource
 _LONGEST = 1600
@@ -90,6 +91,7 @@ class TwilioProvider(Provider):
 
     name = "twilio"
     windowed = True
+    answers = True
     longest = _LONGEST
 
     def __init__(
@@ -180,6 +182,19 @@ class TwilioProvider(Provider):
     def read(self, hook: WebhookRequest) -> list[Notice]:
         """Return the message that came in, or what became of one of ours."""
         return notices(hook, self._line.now(), rule_for, self.number)
+
+    def state_of(self, provider_id: str) -> StateNotice | None:
+        """Ask for one message: a callback that fails is repeated for seconds only."""
+        path = f"Messages/{quote(provider_id, safe='')}.json"
+        call = Call.get(f"{self._account}/{path}", headers=self._auth)
+        try:
+            found = self._line.ask(call, self.refusal)
+        except RemoteError as error:
+            if error.reason is Reason.REFUSED:  # deleted, or another account's
+                return None
+            raise
+        state = told(found, self._line.now(), rule_for)
+        return state if state and state.provider_id == provider_id else None
 
     def health(self) -> list[Health]:
         """Ask whether the login is taken and the account is active."""

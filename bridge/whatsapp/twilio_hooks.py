@@ -1,4 +1,4 @@
-"""What Twilio's callbacks tell.
+"""What Twilio's callbacks tell, and a message that is asked for.
 
 https://www.twilio.com/docs/messaging/guides/webhook-request. Parameters are added
 without notice.
@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import parse_qsl
 
 from bridge.whatsapp import (
@@ -24,7 +26,7 @@ from bridge.whatsapp import (
 )
 from bridge.whatsapp.line import Rule
 from bridge.whatsapp.phones import incoming
-from bridge.whatsapp.reading import ID_LIMIT, storable
+from bridge.whatsapp.reading import ID_LIMIT, storable, text
 
 _STATES = {
     "accepted": State.ACCEPTED,
@@ -51,13 +53,12 @@ _WORDLESS = ("reaction", "edit", "revoke", "unsupported", "unknown")
 _WISHES = ("stop", "start", "help")
 _MOST_FIELDS = 500
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
+#: What tells what an error code means.
+Judge = Callable[[int | None], Rule]
 
 
 def notices(
-    hook: WebhookRequest,
-    now: datetime,
-    judge: Callable[[int | None], Rule],
-    ours: str,
+    hook: WebhookRequest, now: datetime, judge: Judge, ours: str
 ) -> list[Notice]:
     """Return the one thing that a callback tells.
 
@@ -85,27 +86,46 @@ def notices(
     tag = storable(hook.query.get("tag", ""), ID_LIMIT)
     if state is None or not (id or tag):
         return [Other(storable(word or "?", 64))]
-    return [_state(form, id, tag, state, now, judge)]
+    to, code = form.get("To", ""), form.get("ErrorCode", "")
+    return [_state(StateNotice(id, tag, state, now, to=incoming(to)), code, judge)]
 
 
-def _state(
-    form: dict[str, str],
-    id: str,
-    tag: str,
-    state: State,
-    now: datetime,
-    judge: Callable[[int | None], Rule],
-) -> StateNotice:
-    to = incoming(form.get("To", ""))
-    if state is not State.FAILED:
-        return StateNotice(id, tag, state, now, to=to)
-    code = form.get("ErrorCode", "")
+def told(found: Any, now: datetime, judge: Judge) -> StateNotice | None:
+    """Return what a message's own resource tells of it, None where that is no state.
+
+    https://www.twilio.com/docs/messaging/api/message-resource
+    """
+    id, state = text(found, "sid"), _STATES.get(text(found, "status"))
+    if state is None or not id:
+        return None
+    at, to = _date(text(found, "date_updated"), now), incoming(text(found, "to"))
+    code = text(found, "error_code")
+    return _state(StateNotice(id, "", state, at, to=to), code, judge)
+
+
+def _date(written: str, now: datetime) -> datetime:
+    """Read an instant as RFC 2822 has it; *now* for another, or one to come."""
+    try:
+        at = parsedate_to_datetime(written)
+    except ValueError:
+        return now
+    return now if at.tzinfo is None else min(at.astimezone(UTC), now)
+
+
+def _state(told: StateNotice, code: str, judge: Judge) -> StateNotice:
+    """Return a state with what its code means, where it is a failure."""
+    if told.state is not State.FAILED:
+        return told
     known = int(code) if _DIGITS.fullmatch(code) else None
     rule = judge(known)
-    shown = "" if known is None else str(known)
-    said = (rule.kind, rule.what, to)
-    found = StateNotice(id, tag, state, now, shown, *said, instead=rule.instead)
-    return replace(found, wish=rule.wish)
+    return replace(
+        told,
+        code="" if known is None else str(known),
+        kind=rule.kind,
+        detail=rule.what,
+        instead=rule.instead,
+        wish=rule.wish,
+    )
 
 
 def _inbound(form: dict[str, str], id: str, now: datetime, ours: str) -> Inbound:

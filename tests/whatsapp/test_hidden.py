@@ -98,6 +98,19 @@ def test_what_was_shared_is_one_identitys_alone_and_for_a_month(talk_):
     assert proposals(talk_) == []
 
 
+def test_what_he_wrote_since_he_shared_it_keeps_his_window_open(talk_):
+    wants(talk_)
+    talk_.cloud.share(talk_.number(ANA))
+    talk_.tell()
+    talk_.clock.advance(timedelta(minutes=10))
+    talk_.cloud.write(talk_.number(ANA), "Gracias")
+    hears(talk_)
+
+    with talk_.bridge.store.read() as db:
+        known = talk.contact(db, talk_.number(ANA))
+    assert talk_.clock.now() - known.wrote_at < timedelta(minutes=1)
+
+
 def test_where_the_provider_cannot_ask_staff_have_a_line(kit):
     write(kit, "hidden", request(kit))
     kit.work()

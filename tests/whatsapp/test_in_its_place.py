@@ -127,6 +127,20 @@ def test_a_template_that_is_not_there_goes_in_another_approved_language(talk_, l
     assert known == {"es": "REFUSED", "es_AR": "APPROVED"}
 
 
+def test_another_language_takes_a_turn_of_its_own_at_the_rate(talk_):
+    for language in ("es", "es_AR"):
+        approve(talk_, language)
+    close(talk_)
+    asks = talk_.cloud.asks
+    turns = []
+    sending = talk_.bridge.bench.sending
+    sending.slow_down = lambda: turns.append(talk_.cloud.asks - asks)
+    talk_.cloud.play("template_missing")
+    welcome(talk_)
+
+    assert turns == [0, 1]
+
+
 def test_each_language_is_tried_once(talk_):
     for language in ("es", "es_AR"):
         approve(talk_, language)

@@ -69,6 +69,7 @@ class TwilioStub(Stub):
         #: The messaging service that takes what comes in, empty where none does.
         self.service = ""
         self._callbacks: dict[str, str] = {}
+        self._became: dict[str, tuple[str, int]] = {}
 
     def answer(self, ask: Ask) -> Reply:
         """Judge a request."""
@@ -78,6 +79,8 @@ class TwilioStub(Stub):
         account = f"/2010-04-01/Accounts/{SID}"
         if (ask.method, ask.path) == ("POST", f"{account}/Messages.json"):
             return self._message(ask)
+        if ask.method == "GET" and ask.path.startswith(f"{account}/Messages/"):
+            return self._one(ask.path.rpartition("/")[2].removesuffix(".json"))
         if (ask.method, ask.path) == ("GET", f"{account}.json"):
             return Reply.of(200, {"sid": SID, "status": "active", "type": "Full"})
         if ask.path.startswith("/v1/Content"):
@@ -115,6 +118,17 @@ class TwilioStub(Stub):
             return Reply.of(201, {**found, "error_code": None})
 
         return self.accept(make, shape)
+
+    def _one(self, id: str) -> Reply:
+        """Return what became of a message; in time, its resource says."""
+        one = next((one for one in self.taken if one.id == id), None)
+        if one is None:
+            raise Malformed(error(404, 20404, "not found"), "no such message")
+        state, code = self._became.get(id, ("queued", 0))
+        at = self.now().strftime("%a, %d %b %Y %H:%M:%S +0000")
+        found = {"sid": id, "status": state, "error_code": code or None}
+        to = f"whatsapp:{self.named(one.to)}"
+        return Reply.of(200, found | {"to": to, "date_updated": at})
 
     def _what(self, form: dict[str, str]) -> dict[str, Any]:
         if "ContentSid" not in form:
@@ -223,6 +237,7 @@ class TwilioStub(Stub):
             if state != self.states[0]:
                 return
             state, code = "undelivered", 63016
+        self._became[one.id] = state, code
         address = self._callbacks.get(one.id, "")
         if not address:
             return

@@ -95,7 +95,10 @@ def told(stage: Any, form: Any) -> None:
 
 def page(door: Door, client: int = ANA, language: str = "english", **form: Any) -> str:
     """Show the page, or press one of its buttons."""
-    path = f"/clientarea.php?client={client}&language={language}"
+    return shown_at(door, f"/clientarea.php?client={client}&language={language}", form)
+
+
+def shown_at(door: Door, path: str, form: dict[str, Any]) -> str:
     if not form:
         return _text(door.ask("GET", path))
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -213,12 +216,36 @@ def test_a_domain_is_asked_about_once_more_before_the_wish_goes_out(area, door):
 
     (row,) = area.sql("SELECT hookpoint, body FROM mod_hookbridge_outbox")
     body = json.loads(row["body"])
-    assert "2027-05-02" in asked
+    assert "until 2 May 2027" in asked
     assert before == []
     assert row["hookpoint"] == body["type"] == "DomainStopRenewal"
     assert body["data"] == {"userid": ANA, "domainid": 1}
     assert body["context"] == {"actor": "client"}
     assert area.sql("SELECT donotrenew AS n FROM tbldomains WHERE id = 1")[0]["n"] == 0
+
+
+DAYS = {"english": "2 May 2027", "spanish": "02/05/2027", "portuguese-br": "02/05/2027"}
+
+
+@pytest.mark.parametrize("language", DAYS)
+def test_days_are_written_as_in_the_language(area, door, language):
+    listed = page(door, language=language)
+    asked = page(door, language=language, hookbridge_do="stop", domain=1)
+    said = page(door, language=language, hookbridge_do="stop_sure", domain=1)
+
+    assert f"<td>{DAYS[language]}</td>" in listed
+    assert all(DAYS[language] in html.unescape(one) for one in (asked, said))
+    assert "2027-05-02" not in listed + asked + said
+
+
+def test_days_are_written_as_the_panel_writes_them_to_clients(area, door):
+    path = f"/clientarea.php?client={ANA}&language=spanish&dates=1"
+
+    listed = shown_at(door, path, {})
+    asked = shown_at(door, path, {"hookbridge_do": "stop", "domain": 1})
+
+    assert "<td>2nd May 2027</td>" in listed
+    assert "el 2nd May 2027" in html.unescape(asked)
 
 
 UNDATED = {

@@ -117,6 +117,18 @@ def test_a_language_that_is_not_there_gets_the_nearest_one(tmp_path, asked, give
     assert texts.render("a", asked, {}).language == given_
 
 
+@pytest.mark.parametrize(
+    ("due", "name"), [(date(2026, 12, 9), "one"), (None, "one_undated")]
+)
+def test_where_a_day_is_missing_the_text_without_it_is_said(tmp_path, due, name):
+    texts = load(tmp_path, es__one=INVOICE, es__one_undated="Hola, hay una factura.")
+    invoice = SimpleNamespace(**{**vars(VARIABLES["invoice"]), "due": due})
+
+    made = texts.render("one", "es", {**VARIABLES, "invoice": invoice})
+
+    assert made.name == name
+
+
 def test_every_problem_of_every_text_is_told_at_once(tmp_path):
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, es__a="{{ clent.id }} x", es__b="{% if %}", en__a="x")

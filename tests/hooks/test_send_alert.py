@@ -575,6 +575,34 @@ def test_a_deleted_domain_is_named_though_its_hook_has_no_name(kit: Kit) -> None
     assert "radioana.com.ar" in kit.sent[0]["text"]
 
 
+@pytest.mark.parametrize("language", ["spanish", "english", "portuguese-br"])
+def test_a_quote_without_a_last_day_is_told_without_one(
+    kit: Kit, language: str
+) -> None:
+    kit.world.client(ANA).language = language
+    quote = kit.world.create_quote(ANA, "Migración", valid_days=None)
+    kit.world.deliver_quote(quote.id)
+    kit.work()
+
+    (told,) = kit.sent
+    assert told["message"] == "quote_available_undated"
+    assert "Migración" in told["text"]
+    assert " -" not in told["text"]
+
+
+def test_a_last_day_that_a_quote_gets_while_its_alert_waits_is_told(kit: Kit) -> None:
+    night(kit)
+    quote = kit.world.create_quote(ANA, "Migración", valid_days=None)
+    kit.world.deliver_quote(quote.id)
+    kit.work()
+    quote.validuntil = date(2026, 12, 31)
+    kit.clock.set(kit.clock.at(date(2026, 11, 3), 8))
+    kit.work()
+
+    assert texts(kit) == ["quote_available"]
+    assert "31/12/2026" in kit.sent[0]["text"]
+
+
 def test_a_native_upgrade_is_told_however_its_jobs_are_ordered(kit: Kit) -> None:
     ordered = kit.world.upgrade(1, 22, "Annually")
     assert ordered.invoice is not None

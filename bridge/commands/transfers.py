@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote as quoted
 
 import click
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from bridge import logs, wiring
 from bridge import settings as environment
+from bridge.billing.model import Service
 from bridge.billing.transfers import read
 from bridge.commands.events import open_store
 from bridge.commands.shared import show, table, who
@@ -21,6 +23,7 @@ from bridge.store import book, handover, outbox, reports
 from bridge.store.outbox import NewJob
 from bridge.views import View, company_view, language_of
 
+T = TypeVar("T")
 _STATES = (
     *("proposed", "agreed", "moving", "staff"),
     *("done", "refused", "expired", "withdrawn", "rehearsed"),
@@ -302,20 +305,15 @@ def typed(
 ) -> tuple[str, str]:
     """Return the text that both sides send, and its language.
 
-    Raises ClickException where there is no such service or client.
+    Raises ClickException where there is no such client, or no service that can pass.
     """
     panel, hookmap = bridge.bench.panel, bridge.map.current
-    try:
-        service = panel.service(service_id)
-        giver = panel.client(service.client_id)
-        taker = panel.client_by_email(email.strip())
-    except RemoteError as error:
-        if error.reason is Reason.NOT_FOUND:
-            raise click.ClickException(
-                f"The panel knows no service {service_id}, or no client with the "
-                f"e-mail {email.strip()}: {error.detail}"
-            ) from error
-        raise
+    mail = email.strip()
+    service = _found(lambda: panel.service(service_id), f"service {service_id}")
+    if not service.active:
+        raise click.ClickException(_cannot_pass(service))
+    giver = panel.client(service.client_id)
+    taker = _found(lambda: panel.client_by_email(mail), f"client with e-mail {mail}")
     if taker.id == giver.id:
         raise click.ClickException("That is the client who has the service already.")
     language = lang or language_of(giver, bridge.settings.language)
@@ -332,3 +330,20 @@ def typed(
             f"hold. The text: {made.text}"
         )
     return made.text, made.language
+
+
+def _found(look: Callable[[], T], what: str) -> T:
+    try:
+        return look()
+    except RemoteError as error:
+        if error.reason is Reason.NOT_FOUND:
+            raise click.ClickException(f"The panel knows no {what}.") from error
+        raise
+
+
+def _cannot_pass(service: Service) -> str:
+    then = "have it made active in the panel, then make the link"
+    if service.ended:
+        then = "the other client orders a service of his own"
+    what = f"Service {service.id} is {service.status}"
+    return f"{what}, and only an active one passes to another client: {then}."

@@ -37,6 +37,7 @@ ENGINE_TEXTS: dict[str, frozenset[str]] = {
     "inbound_started": frozenset({"company"}),
     "inbound_how_to_cancel": frozenset({"company"}),
     "inbound_reply": frozenset({"company"}),
+    "inbound_passed_on": frozenset({"company"}),
     "inbound_share_number": frozenset({"company"}),
     "inbound_number_known": frozenset({"company"}),
     **{f"refusal_{code.value}": frozenset({"company"}) for code in Refusal},

@@ -210,7 +210,7 @@ class Texts:
         except TextError as error:
             raise TextError(f"text {name} ({text.language}): {error}") from error
         button = (text.label, url) if text.label else None
-        cut = tuple(cut_values(text.parts, values))
+        cut = tuple(cut_values(text.parts, values, text.language))
         told = (text.language, name, text.category, variables, numbered(text.parts))
         return Rendered(body, cut, button, *told)
 

@@ -232,6 +232,31 @@ def test_values_are_cut_so_that_the_filled_template_fits(tmp_path):
     assert fixed + sum(map(len, made.values)) == BODY_LIMIT
 
 
+MANY = [f"• la factura {number} {'x' * 80}" for number in range(1, 21)]
+CUT = [
+    (MANY[:9], 9, ""),
+    (MANY, 10, " … y 10 más"),
+    ([*MANY, "… y 5 más"], 10, " … y 15 más"),
+    (["• " + "y" * 2000, "• z"], 1, "y… … y 1 más"),
+    (["y" * 2000], 1, "yyy…"),
+]
+
+
+@pytest.mark.parametrize(("lines", "told", "ends"), CUT)
+def test_a_list_is_cut_at_whole_lines_and_says_how_many_are_left_out(
+    tmp_path, lines, told, ends
+):
+    texts = load(tmp_path, es__several="Avisos:\n{{ result.list | lines }}\nEs todo.")
+
+    made = texts.render("several", "es", {"result": {"list": "\n".join(lines)}})
+
+    (value,) = made.values
+    assert value.endswith(ends)
+    assert value.startswith(" ".join(lines[:told])[:900])
+    assert len("Avisos:\n\nEs todo.") + len(value) <= BODY_LIMIT
+    assert made.text.splitlines()[1:-1] == lines
+
+
 def test_a_text_too_long_when_filled_is_an_error():
     variables = {"client": SimpleNamespace(email="e" * 4000)}
 

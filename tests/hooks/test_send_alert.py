@@ -322,6 +322,31 @@ def test_more_than_three_that_wait_for_one_client_become_one_message(
     assert {row.state for row in rows(kit.bridge.store, tables.jobs)} == {"done"}
 
 
+MORE = {
+    "spanish": "… y 5 más",
+    "english": "… and 5 more",
+    "portuguese-br": "… e mais 5",
+}
+
+
+@pytest.mark.parametrize("language", MORE)
+def test_of_very_many_that_wait_the_message_says_how_many_it_does_not_list(
+    kit: Kit, language: str
+) -> None:
+    kit.world.client(ANA).language = language
+    night(kit)
+    bills(kit, ANA, 25)
+    kit.work()
+    kit.clock.set(kit.clock.at(date(2026, 11, 3), 8))
+    kit.work()
+
+    (told,) = kit.sent
+    lines = told["text"].splitlines()
+    assert " 25 " in lines[0]
+    assert len([line for line in lines if line.startswith("• ")]) == 20
+    assert MORE[language] in lines
+
+
 def test_a_group_that_missed_its_morning_waits_for_the_next(kit: Kit) -> None:
     night(kit)
     for _ in range(5):

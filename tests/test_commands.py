@@ -23,6 +23,7 @@ from bridge.demo.whatsapp.cloud import NUMBER_ID, TOKEN, WABA_ID, CloudStub
 from bridge.demo.whatsapp.server import StubServer
 from bridge.errors import StoreUnavailable
 from bridge.store import claims, inbox
+from bridge.whmcs_client import WhmcsClient
 from tests.conftest import CONFIG, MORNING
 from tests.shells import failing, of_json
 
@@ -469,7 +470,7 @@ def test_doctor_asks_the_whatsapp_provider(token, status, shell, monkeypatch):
 @pytest.mark.parametrize(
     ("allow", "public", "level", "said"),
     [
-        ("127.0.0.0/8,::1", "", "ok", "1 operators, open to 127.0.0.0/8, ::1"),
+        ("127.0.0.0/8,::1", "", "ok", "1 operator, open to 127.0.0.0/8, ::1"),
         ("192.0.2.0/24", "https://b.example", "ok", "open to 192.0.2.0/24"),
         ("192.0.2.0/24", "", "warning", "passwords could be read"),
     ],
@@ -514,6 +515,28 @@ def test_doctor_names_the_address_that_the_panel_denies(shell, kit):
 
     assert "127.0.0.1" in result.output
     assert "API IP Access Restriction" in result.output
+
+
+READING = ("GetClients", "GetClientsDetails", "GetInvoice", "GetCancelledPackages")
+
+
+@pytest.mark.parametrize("action", READING)
+def test_doctor_names_a_reading_action_that_the_role_does_not_allow(action, shell, kit):
+    kit.panel.permissions = {*WhmcsClient.actions} - {action}
+
+    result = shell("doctor", status=1)
+
+    assert f"the API role does not allow {action}\n" in result.output
+
+
+def test_doctor_counts_no_reading_action_among_those_that_change_something(shell):
+    (said,) = (
+        one["what"]
+        for one in of_json(shell("doctor", "--json"))
+        if "not tried" in one["what"]
+    )
+
+    assert "Get" not in said
 
 
 def test_a_panel_that_is_away_is_exit_status_four(shell, panel_server):

@@ -78,6 +78,16 @@ def test_there_is_no_link_for_a_service_that_cannot_pass(shell, kit, status, the
     assert then in refused.stderr
 
 
+def test_the_evidence_says_of_each_condition_whether_it_is_so(shell, agreed):
+    shown = shell("transfers", "show", "1").stdout
+
+    assert "agreed_at: 2026-11-02 13:00 UTC\n" in shown
+    assert "\nchecked 2026-11-02 13:00 UTC:\n" in shown
+    assert "  no invoice of the service is open: yes (open: none)\n" in shown
+    assert "  no cancellation of it is pending: yes (none is)\n" in shown
+    assert "  both accounts are verified: yes (not: none)\n" in shown
+
+
 def test_the_evidence_is_shown_whole(shell, agreed):
     (listed,) = of_json(shell("transfers", "list", "--json"))
 

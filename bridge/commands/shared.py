@@ -60,6 +60,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], empty: str = "") -
     console.print(drawn, crop=False)
 
 
+def moment(at: datetime | None) -> str:
+    """Return a moment as people read it, a dash for none."""
+    return "-" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def instant(
     text: str, zone: ZoneInfo, hint: str, *, whole_day: bool = False
 ) -> datetime:

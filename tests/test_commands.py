@@ -326,6 +326,28 @@ def test_events_answer_why_nothing_was_sent(shell, kit):
     assert "service(1): ok" in found["jobs"][0]["tries"][0]["calls"]
 
 
+def test_what_ended_a_service_is_told_in_words_with_the_day_of_each_try(shell, kit):
+    kit.world.request_cancellation(2, "Immediate")
+    kit.work()
+    kit.clock.advance(timedelta(hours=12))
+    kit.work()
+    (event,) = of_json(
+        shell("events", "list", "--hookpoint", "CancellationRequest", "--json")
+    )
+
+    shown = shell("events", "show", event["id"]).stdout
+    row = shell("cancellations", "show", "service:2").stdout
+
+    assert 'data: {"userid": 2, "relid": 2, ' in shown
+    assert (
+        "\nterminate_service (cancel-now): done: terminate_service: service 2: "
+        in shown
+    )
+    assert "  try 1 at 2026-11-03 01:00:00 UTC: done\n" in shown
+    assert "           at: 2026-11-02 23:00 UTC\n" in row
+    assert "  try 1 at 2026-11-03 01:00 UTC: done\n" in row
+
+
 def test_an_event_shows_the_text_that_was_sent(shell, kit):
     kit.world.suspend(1, "Overdue on Payment")
     kit.work()

@@ -26,6 +26,11 @@ def show(value: Any) -> None:
     click.echo(text)
 
 
+def in_line(value: Any) -> str:
+    """Return a value as JSON on one line."""
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
 def _plain(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")

@@ -568,6 +568,28 @@ def test_a_panel_that_is_away_is_exit_status_four(shell, panel_server):
     assert failing("upgrade", "quote", "1", "--to", "22") == 4
 
 
+TOLD = [
+    *("ClientAdd", "ClientEdit", "ClientChangePassword", "UserChangePassword"),
+    *("InvoiceCreated", "InvoicePaid", "InvoiceCancelled", "InvoicePaymentReminder"),
+    *("AfterModuleCreate", "AfterModuleSuspend", "AfterModuleUnsuspend"),
+    *("AfterModuleTerminate", "CancellationRequest", "QuoteStatusChange"),
+    "DomainDelete",
+]
+
+
+@pytest.mark.parametrize("hookpoint", TOLD)
+def test_made_up_data_show_a_text_for_each_alert_of_the_default_map(hookpoint, shell):
+    found = of_json(shell("try", hookpoint, "--sample", "--json"))
+
+    assert found["messages"]
+
+
+def test_made_up_data_show_the_price_of_a_plan_change(shell):
+    found = of_json(shell("try", "OrderProductUpgradeOverride", "--sample", "--json"))
+
+    assert found["answer"]["return"] == {"price": "50.00", "discount": "0.00"}
+
+
 def test_try_shows_the_finished_text_and_sends_nothing(shell, kit):
     result = shell("try", "InvoiceCreated", "--set", "invoiceid=1", "--json")
 

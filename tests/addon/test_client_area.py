@@ -150,6 +150,15 @@ def test_only_ones_own_active_services_and_domains_are_shown(area, door):
     assert "stopped.example" not in shown
 
 
+def test_the_service_that_was_chosen_stays_chosen_and_is_told_by_its_number(area, door):
+    area.sql("UPDATE tblhosting SET domain = '' WHERE id = 1")  # one name for both
+
+    shown = page(door, hookbridge_do="link", service=2, **GABRIELAS)
+
+    assert '<option value="1">#1 Plan &amp; 100</option>' in shown
+    assert '<option value="2" selected>#2 Plan &amp; 100</option>' in shown
+
+
 WRONG = [
     {"service": 3, **GABRIELAS},
     {"service": 4, **GABRIELAS},

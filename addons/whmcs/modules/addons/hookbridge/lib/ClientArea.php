@@ -83,8 +83,11 @@ class ClientArea
             $html .= $this->link($form, $services);
         }
         $options = '';
+        $chosen = $this->given('service');
         foreach ($services as $number => $name) {
-            $options .= '<option value="' . $number . '">' . Words::escape($name) . '</option>';
+            // With its number, as in the text: two services may have one name.
+            $options .= '<option value="' . $number . '"' . ((string) $number === $chosen ? ' selected' : '') . '>'
+                . Words::escape('#' . $number . ' ' . $name) . '</option>';
         }
         return $html . $this->form('link', '<p><label>' . $this->words->html('area_service')
             . ' <select class="form-control" name="service">' . $options . '</select></label></p>'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 #: field of the panel -> (Spanish, English, Portuguese). Panel names after the
 #: ClientEdit hook of the vendor's hook reference.
 FIELDS: dict[str, tuple[str, str, str]] = {
@@ -30,6 +32,8 @@ FIELDS: dict[str, tuple[str, str, str]] = {
     ),
 }
 _OTHER = ("otros datos", "other details", "outros dados")
+#: The last line of a list that does not tell all.
+_MORE = ("… y {} más", "… and {} more", "… e mais {}")
 _POSITION = {"es": 0, "en": 1, "pt_BR": 2}
 
 
@@ -47,3 +51,17 @@ def changed(names: list[str], language: str) -> list[str]:
         if label not in found:
             found.append(label)
     return found
+
+
+def more(count: int, language: str) -> str:
+    """Return the line that says how many others a list does not tell."""
+    return _MORE[position(language)].format(count)
+
+
+def told_by(line: str) -> int:
+    """Return how many others a line of `more` tells of; 0 for any other line."""
+    for words in _MORE:
+        pattern = re.escape(words).replace(r"\{\}", "([0-9]{1,9})")
+        if found := re.fullmatch(pattern, line.strip()):
+            return int(found[1])
+    return 0

@@ -256,12 +256,13 @@ class MapReader:
             if name not in self.texts.names():
                 what = f'no text "{name}"{meant(name, self.texts.names())}'
                 self._add(where, what)
-            sound = {  # the others are reported where the text stands
-                (variable, field)
-                for variable, field in self.texts.uses(name)
-                if not any(name_mistakes(variable, field))
-            }
-            self._names(where, sound, scope, f'text "{name}": ')
+            for one in filter(None, (name, self.texts.undated(name))):
+                sound = {  # the others are reported where the text stands
+                    (variable, field)
+                    for variable, field in self.texts.uses(one)
+                    if not any(name_mistakes(variable, field))
+                }
+                self._names(where, sound, scope, f'text "{one}": ')
         for key in INLINE:
             if key in action.parameters and isinstance(given.get(key), str):
                 self._inline((*place, key), given[key], scope)

@@ -19,6 +19,7 @@ from bridge.placeholders import Placeholder, cut_values, fill, flatten, split
 from bridge.sandbox import SOURCE_LIMIT, meant
 from bridge.templateform import numbered
 from bridge.textfiles import Reading, Text, read_all
+from bridge.variables import FIELDS
 
 _ABOUT = frozenset({"client", "company"})
 
@@ -36,6 +37,7 @@ ENGINE_TEXTS: dict[str, frozenset[str]] = {
     "inbound_started": frozenset({"company"}),
     "inbound_how_to_cancel": frozenset({"company"}),
     "inbound_reply": frozenset({"company"}),
+    "inbound_passed_on": frozenset({"company"}),
     "inbound_share_number": frozenset({"company"}),
     "inbound_number_known": frozenset({"company"}),
     **{f"refusal_{code.value}": frozenset({"company"}) for code in Refusal},
@@ -58,6 +60,11 @@ ENGINE_RESULTS = {
     "inbound_services": _LISTED,
     "inbound_invoices": _LISTED,
 }
+
+
+#: A text of this ending goes out in place of the one without it, where the panel has
+#: no day for one that it names.
+UNDATED = "_undated"
 
 
 @dataclass(frozen=True)
@@ -170,13 +177,32 @@ class Texts:
         text = self._texts.get((name, language))
         return text.uses if text is not None else frozenset()
 
+    def undated(self, name: str) -> str | None:
+        """Return the name of a text's variant without days, if there is one."""
+        variant = f"{name}{UNDATED}"
+        return variant if variant in self._uses else None
+
+    def _said(self, name: str, variables: Mapping[str, Any]) -> str:
+        variant = self.undated(name)
+        if variant is None:
+            return name
+        days = (
+            getattr(variables.get(variable), field, "")
+            for variable, field in self.uses(name)
+            if FIELDS.get(variable, {}).get(field, ("",))[0] == "day"
+        )
+        return variant if None in days else name
+
     def render(
         self, name: str, language: str, variables: Mapping[str, Any]
     ) -> Rendered:
         """Fill a text in a language; raises TextError, never leaves a blank.
 
-        What looking up a fact raises (a panel that is away) passes through.
+        Where a day that it names is missing, its variant without days is filled, if
+        there is one. What looking up a fact raises (a panel that is away) passes
+        through.
         """
+        name = self._said(name, variables)
         text = self.text(name, language)
         try:
             body, values = fill(text.parts, text.language, variables)
@@ -184,7 +210,7 @@ class Texts:
         except TextError as error:
             raise TextError(f"text {name} ({text.language}): {error}") from error
         button = (text.label, url) if text.label else None
-        cut = tuple(cut_values(text.parts, values))
+        cut = tuple(cut_values(text.parts, values, text.language))
         told = (text.language, name, text.category, variables, numbered(text.parts))
         return Rendered(body, cut, button, *told)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 
+from bridge import labels
 from bridge.billing.money import Amount
 from bridge.errors import TextError
 from bridge.filters import FILTERS
@@ -160,6 +161,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\
 def fill(
     parts: tuple[str | Placeholder, ...], language: str, variables: Mapping[str, Any]
 ) -> tuple[str, list[str]]:
+    """Return a text with its places filled, and what each was filled with."""
     filled: list[str] = []
     values: list[str] = []
     for part in parts:
@@ -167,9 +169,8 @@ def fill(
             filled.append(part)
             continue
         value = part.value(language, variables)
-        flat = flatten(value)
-        values.append(flat)
-        filled.append(_lines(value) if part.keeps_lines else flat)
+        values.append(_lines(value) if part.keeps_lines else flatten(value))
+        filled.append(values[-1])
     text = "".join(filled)
     if len(text) > OUTPUT_LIMIT:
         raise TextError(f"longer than {OUTPUT_LIMIT} characters when filled")
@@ -187,9 +188,12 @@ def _lines(value: str) -> str:
 
 
 def cut_values(
-    parts: tuple[str | Placeholder, ...], values: list[str]
+    parts: tuple[str | Placeholder, ...], values: list[str], language: str
 ) -> Iterator[str]:
-    """Cut the longest values until body and values fit a template."""
+    """Return values on one line, the longest cut until a template holds them.
+
+    Of a list whole lines are left out, and their number is told.
+    """
     fixed = sum(len(part) for part in parts if isinstance(part, str))
     room = max(BODY_LIMIT - fixed, len(values))
     limit, left = room, len(values)
@@ -202,4 +206,25 @@ def cut_values(
     else:
         limit = BODY_LIMIT
     for value in values:
-        yield value if len(value) <= limit else value[: limit - 1] + "…"
+        lines = value.split("\n")
+        if len(value) <= limit:
+            yield " ".join(lines)
+        else:
+            yield _cut_lines(lines, limit, language)
+
+
+def _cut_lines(lines: list[str], limit: int, language: str) -> str:
+    """Return as many lines as *limit* characters hold, and how many others there are.
+
+    At least the first one, cut; a text of one line is only cut.
+    """
+    others = labels.told_by(lines[-1]) if len(lines) > 1 else 0
+    told = lines[:-1] if others else lines
+    for kept in range(len(told) - 1, 0, -1):
+        rest = labels.more(len(told) - kept + others, language)
+        if len(found := " ".join([*told[:kept], rest])) <= limit:
+            return found
+    others += len(told) - 1
+    rest = f" {labels.more(others, language)}" if others else ""
+    rest = rest if len(rest) < limit // 2 else ""
+    return told[0][: limit - 1 - len(rest)].rstrip() + f"…{rest}"

@@ -56,8 +56,10 @@ class StorePost:
         return self._texts.render_source(source, language, variables)
 
     def uses(self, name: str) -> set[str]:
-        """Return the variables that a text names."""
-        return {variable for variable, _ in self._texts.uses(name)}
+        """Return the variables that a text names, or its variant without days."""
+        variant = self._texts.undated(name) or name
+        both = self._texts.uses(name) | self._texts.uses(variant)
+        return {variable for variable, _ in both}
 
     def category(self, name: str) -> str:
         """Return the category of a text, empty where there is none of that name."""

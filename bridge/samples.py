@@ -20,13 +20,37 @@ from bridge.billing.model import (
 )
 from bridge.errors import Rehearsed
 
+#: What the panel shows when a hookpoint fires: the state of a service, of an invoice.
+_SERVICES = {"AfterModuleSuspend": "Suspended", "AfterModuleTerminate": "Terminated"}
+_INVOICES = {
+    "InvoiceCreated": "Unpaid",
+    "InvoicePaymentReminder": "Unpaid",
+    "InvoiceCancelled": "Cancelled",
+    "InvoiceRefunded": "Refunded",
+}
+#: What only the panel's side knows of a hook, made up.
+CONTEXTS: dict[str, dict[str, Any]] = {
+    "ClientEdit": {
+        "changed": ["email", "phonenumber"],
+        "old_phonenumber": "+54.1155550001",
+    },
+    "OrderProductUpgradeOverride": {"service_id": 1},
+}
+
 
 class SamplePanel:
-    """Answers every question with the same invented client; changes nothing."""
+    """Answers every question with the same invented client; changes nothing.
 
-    def __init__(self, today: date, *, immediate: bool = False) -> None:
+    Service and invoice are as they are when *hookpoint* fires.
+    """
+
+    def __init__(
+        self, today: date, *, immediate: bool = False, hookpoint: str = ""
+    ) -> None:
         self._today = today
         self._immediate = immediate
+        self._service = _SERVICES.get(hookpoint, "Active")
+        self._invoice = _INVOICES.get(hookpoint, "Paid")
 
     def client(self, client_id: int) -> Client:
         """Return Ana, who does not exist."""
@@ -64,7 +88,7 @@ class SamplePanel:
             "Plan 100",
             "ejemplo.com.ar",
             Cycle.ANNUALLY,
-            "Active",
+            self._service,
             Decimal("100.00"),
             registered=due.replace(year=due.year - 1, day=1),
             next_due=due,
@@ -97,12 +121,12 @@ class SamplePanel:
             invoice_id,
             1,
             f"A-{invoice_id}",
-            "Paid",
+            self._invoice,
             first,
             first + timedelta(days=10),
             Decimal("100.00"),
             Decimal("100.00"),
-            balance=Decimal("0.00"),
+            balance=Decimal("100.00" if self._invoice == "Unpaid" else "0.00"),
             currency="ARS",
             lines=(line,),
         )

@@ -23,6 +23,7 @@ from bridge.demo.whatsapp.cloud import NUMBER_ID, TOKEN, WABA_ID, CloudStub
 from bridge.demo.whatsapp.server import StubServer
 from bridge.errors import StoreUnavailable
 from bridge.store import claims, inbox
+from bridge.whmcs_client import WhmcsClient
 from tests.conftest import CONFIG, MORNING
 from tests.shells import failing, of_json
 
@@ -337,6 +338,28 @@ def test_events_answer_why_nothing_was_sent(shell, kit):
     assert "service(1): ok" in found["jobs"][0]["tries"][0]["calls"]
 
 
+def test_what_ended_a_service_is_told_in_words_with_the_day_of_each_try(shell, kit):
+    kit.world.request_cancellation(2, "Immediate")
+    kit.work()
+    kit.clock.advance(timedelta(hours=12))
+    kit.work()
+    (event,) = of_json(
+        shell("events", "list", "--hookpoint", "CancellationRequest", "--json")
+    )
+
+    shown = shell("events", "show", event["id"]).stdout
+    row = shell("cancellations", "show", "service:2").stdout
+
+    assert 'data: {"userid": 2, "relid": 2, ' in shown
+    assert (
+        "\nterminate_service (cancel-now): done: terminate_service: service 2: "
+        in shown
+    )
+    assert "  try 1 at 2026-11-03 01:00:00 UTC: done\n" in shown
+    assert "           at: 2026-11-02 23:00 UTC\n" in row
+    assert "  try 1 at 2026-11-03 01:00 UTC: done\n" in row
+
+
 def test_an_event_shows_the_text_that_was_sent(shell, kit):
     kit.world.suspend(1, "Overdue on Payment")
     kit.work()
@@ -481,7 +504,7 @@ def test_doctor_asks_the_whatsapp_provider(token, status, shell, monkeypatch):
 @pytest.mark.parametrize(
     ("allow", "public", "level", "said"),
     [
-        ("127.0.0.0/8,::1", "", "ok", "1 operators, open to 127.0.0.0/8, ::1"),
+        ("127.0.0.0/8,::1", "", "ok", "1 operator, open to 127.0.0.0/8, ::1"),
         ("192.0.2.0/24", "https://b.example", "ok", "open to 192.0.2.0/24"),
         ("192.0.2.0/24", "", "warning", "passwords could be read"),
     ],
@@ -528,11 +551,55 @@ def test_doctor_names_the_address_that_the_panel_denies(shell, kit):
     assert "API IP Access Restriction" in result.output
 
 
+READING = ("GetClients", "GetClientsDetails", "GetInvoice", "GetCancelledPackages")
+
+
+@pytest.mark.parametrize("action", READING)
+def test_doctor_names_a_reading_action_that_the_role_does_not_allow(action, shell, kit):
+    kit.panel.permissions = {*WhmcsClient.actions} - {action}
+
+    result = shell("doctor", status=1)
+
+    assert f"the API role does not allow {action}\n" in result.output
+
+
+def test_doctor_counts_no_reading_action_among_those_that_change_something(shell):
+    (said,) = (
+        one["what"]
+        for one in of_json(shell("doctor", "--json"))
+        if "not tried" in one["what"]
+    )
+
+    assert "Get" not in said
+
+
 def test_a_panel_that_is_away_is_exit_status_four(shell, panel_server):
     panel_server.stop()
 
     shell("doctor", status=4)
     assert failing("upgrade", "quote", "1", "--to", "22") == 4
+
+
+TOLD = [
+    *("ClientAdd", "ClientEdit", "ClientChangePassword", "UserChangePassword"),
+    *("InvoiceCreated", "InvoicePaid", "InvoiceCancelled", "InvoicePaymentReminder"),
+    *("AfterModuleCreate", "AfterModuleSuspend", "AfterModuleUnsuspend"),
+    *("AfterModuleTerminate", "CancellationRequest", "QuoteStatusChange"),
+    "DomainDelete",
+]
+
+
+@pytest.mark.parametrize("hookpoint", TOLD)
+def test_made_up_data_show_a_text_for_each_alert_of_the_default_map(hookpoint, shell):
+    found = of_json(shell("try", hookpoint, "--sample", "--json"))
+
+    assert found["messages"]
+
+
+def test_made_up_data_show_the_price_of_a_plan_change(shell):
+    found = of_json(shell("try", "OrderProductUpgradeOverride", "--sample", "--json"))
+
+    assert found["answer"]["return"] == {"price": "50.00", "discount": "0.00"}
 
 
 def test_try_shows_the_finished_text_and_sends_nothing(shell, kit):

@@ -117,6 +117,18 @@ def test_a_language_that_is_not_there_gets_the_nearest_one(tmp_path, asked, give
     assert texts.render("a", asked, {}).language == given_
 
 
+@pytest.mark.parametrize(
+    ("due", "name"), [(date(2026, 12, 9), "one"), (None, "one_undated")]
+)
+def test_where_a_day_is_missing_the_text_without_it_is_said(tmp_path, due, name):
+    texts = load(tmp_path, es__one=INVOICE, es__one_undated="Hola, hay una factura.")
+    invoice = SimpleNamespace(**{**vars(VARIABLES["invoice"]), "due": due})
+
+    made = texts.render("one", "es", {**VARIABLES, "invoice": invoice})
+
+    assert made.name == name
+
+
 def test_every_problem_of_every_text_is_told_at_once(tmp_path):
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, es__a="{{ clent.id }} x", es__b="{% if %}", en__a="x")
@@ -218,6 +230,31 @@ def test_values_are_cut_so_that_the_filled_template_fits(tmp_path):
     assert made.values[0] == "1" * 20
     assert made.values[1].endswith("…")
     assert fixed + sum(map(len, made.values)) == BODY_LIMIT
+
+
+MANY = [f"• la factura {number} {'x' * 80}" for number in range(1, 21)]
+CUT = [
+    (MANY[:9], 9, ""),
+    (MANY, 10, " … y 10 más"),
+    ([*MANY, "… y 5 más"], 10, " … y 15 más"),
+    (["• " + "y" * 2000, "• z"], 1, "y… … y 1 más"),
+    (["y" * 2000], 1, "yyy…"),
+]
+
+
+@pytest.mark.parametrize(("lines", "told", "ends"), CUT)
+def test_a_list_is_cut_at_whole_lines_and_says_how_many_are_left_out(
+    tmp_path, lines, told, ends
+):
+    texts = load(tmp_path, es__several="Avisos:\n{{ result.list | lines }}\nEs todo.")
+
+    made = texts.render("several", "es", {"result": {"list": "\n".join(lines)}})
+
+    (value,) = made.values
+    assert value.endswith(ends)
+    assert value.startswith(" ".join(lines[:told])[:900])
+    assert len("Avisos:\n\nEs todo.") + len(value) <= BODY_LIMIT
+    assert made.text.splitlines()[1:-1] == lines
 
 
 def test_a_text_too_long_when_filled_is_an_error():

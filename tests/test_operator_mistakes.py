@@ -230,7 +230,7 @@ def test_a_state_that_does_not_exist_is_a_usage_error(shell, words):
 def test_an_unknown_event_cannot_be_retried(shell):
     result = shell("events", "retry", "nope", status=1)
 
-    assert 'There is no event "nope"' in result.output
+    assert result.output == 'There is no event "nope" to retry.\n'
 
 
 def test_an_unknown_language_of_the_demo_is_bad_configuration(

@@ -49,7 +49,8 @@ def approve(stub, *, but=()):
 def test_the_texts_in_use_are_those_of_rules_steps_and_the_bridge(hookmap):
     found = in_use(hookmap)
 
-    rules, steps = {"invoice_created"}, {"cancellation_scheduled"}
+    rules = {"invoice_created", "quote_available", "quote_available_undated"}
+    steps = {"cancellation_scheduled"}
     own = {"several", "inbound_reply", "upgrade_done"}
     assert rules | steps | own <= found
     assert not {name for name in found if name.startswith("refusal_")}

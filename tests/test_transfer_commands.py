@@ -45,15 +45,47 @@ def test_the_link_speaks_the_language_that_is_asked_for(shell, kit):
 
 
 WRONG = [
-    ("1", "nobody@example.com"),
-    ("999", "gabriela@example.com"),
-    ("1", "ana@example.com"),
+    ("1", "nobody@example.com", "knows no client with e-mail nobody@example.com."),
+    ("999", "gabriela@example.com", "knows no service 999."),
+    ("1", "ana@example.com", "the client who has the service already."),
 ]
 
 
-@pytest.mark.parametrize(("service", "email"), WRONG)
-def test_there_is_no_link_to_nobody(shell, service, email):
-    shell("transfers", "link", "--service", service, "--to", email, status=1)
+@pytest.mark.parametrize(("service", "email", "why"), WRONG)
+def test_there_is_no_link_to_nobody(shell, service, email, why):
+    given = ("--service", service, "--to", email)
+
+    assert why in shell("transfers", "link", *given, status=1).stderr
+
+
+CANNOT_PASS = [
+    ("Pending", "made active in the panel"),
+    ("Suspended", "made active in the panel"),
+    ("Terminated", "orders a service of his own"),
+    ("Cancelled", "orders a service of his own"),
+]
+
+
+@pytest.mark.parametrize(("status", "then"), CANNOT_PASS)
+def test_there_is_no_link_for_a_service_that_cannot_pass(shell, kit, status, then):
+    kit.world.services[1].status = status
+    given = ("--service", "1", "--to", "gabriela@example.com")
+
+    refused = shell("transfers", "link", *given, status=1)
+
+    assert refused.stdout == ""
+    assert f"Service 1 is {status}" in refused.stderr
+    assert then in refused.stderr
+
+
+def test_the_evidence_says_of_each_condition_whether_it_is_so(shell, agreed):
+    shown = shell("transfers", "show", "1").stdout
+
+    assert "agreed_at: 2026-11-02 13:00 UTC\n" in shown
+    assert "\nchecked 2026-11-02 13:00 UTC:\n" in shown
+    assert "  no invoice of the service is open: yes (open: none)\n" in shown
+    assert "  no cancellation of it is pending: yes (none is)\n" in shown
+    assert "  both accounts are verified: yes (not: none)\n" in shown
 
 
 def test_the_evidence_is_shown_whole(shell, agreed):

@@ -460,7 +460,7 @@ def test_a_move_that_never_succeeds_is_a_ticket_with_what_was_checked(
         passing.advance(hours=3)
 
     (ticket,) = passing.world.tickets.values()
-    assert "currencies_differ: holds" in ticket.message
+    assert "both bill in one currency: yes (" in ticket.message
     assert "transfers approve 1" in ticket.message
     assert texts(passing)[-2:] == ["transfer_with_staff"] * 2
 
@@ -482,7 +482,7 @@ def test_the_ticket_says_that_an_upgrade_in_the_panel_was_not_seen(kit: Kit) -> 
     agree(kit)
 
     (ticket,) = kit.world.tickets.values()
-    assert "upgrade_pending: holds" in ticket.message
+    assert "no upgrade of it is pending: yes (none is)" in ticket.message
     assert "an upgrade ordered in the panel itself that waits" in ticket.message
 
 

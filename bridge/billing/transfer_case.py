@@ -25,6 +25,22 @@ CODES = (
     "currencies_differ",
     "phone_changed",
 )
+#: What has to be so, for those who read the evidence: by the code of its refusal.
+CLAIMS = {
+    "same_client": "two different clients",
+    "same_email": "two different e-mails",
+    "shared_email": "no third client has one of the e-mails",
+    "email_changed": "the e-mails are those of the text",
+    "client_closed": "neither account is closed",
+    "not_verified": "both accounts are verified",
+    "not_owner": "the service belongs to who gives it",
+    "not_active": "the service is Active",
+    "invoice_open": "no invoice of the service is open",
+    "cancellation_pending": "no cancellation of it is pending",
+    "upgrade_pending": "no upgrade of it is pending",
+    "currencies_differ": "both bill in one currency",
+    "phone_changed": "the telephones are those that wrote",
+}
 _OWN = frozenset({"hosting", "promohosting", "setup"})
 _NO = frozenset({"", "0", "no", "off", "false", "não", "nao"})
 
@@ -110,15 +126,15 @@ def checks(case: TransferCase) -> list[Check]:
     status = service.status if service is not None else "-"
     return [
         Check("same_client", giver.id != taker.id, f"{giver.id} -> {taker.id}"),
-        Check("same_email", mails[0] != mails[1], "two e-mails"),
-        Check("email_changed", said == mails, "the e-mails of the text"),
+        Check("same_email", *_or(mails[0] != mails[1], "they differ", "one for both")),
+        Check("email_changed", *_or(said == mails, "as in the text", "another now")),
         Check("client_closed", not closed, f"closed: {', '.join(closed) or 'none'}"),
         Check("not_verified", not doubtful, f"not: {', '.join(doubtful) or 'none'}"),
         Check("not_owner", mine, f"owner: {service.client_id if service else '-'}"),
         Check("not_active", service is not None and service.active, status),
         Check("invoice_open", not owing, f"open: {', '.join(owing) or 'none'}"),
-        Check("cancellation_pending", not case.cancellation, "cancellation"),
-        Check("upgrade_pending", not case.upgrade, "upgrade"),
+        Check("cancellation_pending", *_or(not case.cancellation, "none is", "one is")),
+        Check("upgrade_pending", *_or(not case.upgrade, "none is", "one is")),
         Check(
             "currencies_differ",
             giver.currency == taker.currency,
@@ -126,6 +142,10 @@ def checks(case: TransferCase) -> list[Check]:
         ),
         Check("phone_changed", not changed, f"other: {', '.join(changed) or 'none'}"),
     ]
+
+
+def _or(holds: bool, found: str, otherwise: str) -> tuple[bool, str]:
+    return holds, found if holds else otherwise
 
 
 def _bills(invoice: Invoice, service_id: int) -> bool:
@@ -138,6 +158,11 @@ def _bills(invoice: Invoice, service_id: int) -> bool:
 def failing(found: Iterable[Check]) -> str:
     """Return the code of the first condition that does not hold, "" if all do."""
     return next((one.code for one in found if not one.holds), "")
+
+
+def worded(code: str, holds: bool, found: str) -> str:
+    """Return a condition with its answer, as staff read it."""
+    return f"{CLAIMS.get(code, code)}: {'yes' if holds else 'NO'} ({found})"
 
 
 def verified(client: Client, custom_field: int | None) -> bool:

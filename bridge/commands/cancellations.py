@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from bridge import logs, wiring
 from bridge import settings as environment
 from bridge.commands.events import open_store, reading, to_read
-from bridge.commands.shared import instant, show, sure, table, who
+from bridge.commands.shared import instant, moment, show, sure, table, who
 from bridge.commands.terminating import run_now, would
 from bridge.hooks.schedule_cancellation import terminate_key
 from bridge.reconcile import reconcile, withdraw
@@ -89,10 +89,11 @@ def show_(which: str, as_json: bool) -> None:
             tries = reports.attempts_of(db, [terminate_key(row.key)])
     if as_json:
         return show(entry(row))
-    for name, value in entry(row).items():
+    for name, value in (entry(row) | {"at": moment(row.at)}).items():
         click.echo(f"{name:>13}: {'-' if value is None else value}")
     for one in tries[terminate_key(row.key)]:
-        click.echo(f"  try {one.number} at {one.at:%Y-%m-%d %H:%M} UTC: {one.reason}")
+        why = f": {one.reason}" if one.reason else ""
+        click.echo(f"  try {one.number} at {moment(one.at)}: {one.state}{why}")
         for call in one.seen.get("calls", []):
             click.echo(f"    {call}")
     return None

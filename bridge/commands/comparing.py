@@ -53,7 +53,7 @@ def in_use(hookmap: HookMap) -> set[str]:
     for rules in hookmap.rules.values():
         for rule in rules:
             found |= {*_named(rule.parameters), *_after(rule.then)}
-    return found
+    return found | {one for name in found if (one := hookmap.texts.undated(name))}
 
 
 def _after(steps: Sequence[Step]) -> Iterator[str]:

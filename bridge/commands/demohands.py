@@ -13,7 +13,7 @@ from typing import Any
 
 from bridge import wiring
 from bridge.commands.demophone import Telephone
-from bridge.commands.transfers import typed
+from bridge.commands.transferlink import typed
 from bridge.console.passwords import hashed
 from bridge.demo.clock import Clock
 from bridge.demo.hooks import Outbox

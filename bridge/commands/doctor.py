@@ -137,7 +137,8 @@ def _console(settings: Settings, people: int) -> Finding:
         ip_network(one, strict=False).is_loopback for one in settings.console_allow
     )
     if local or settings.public_url.startswith("https:"):
-        return Finding("ok", "console", f"{people} operators, open to {where}")
+        who = "1 operator" if people == 1 else f"{people} operators"
+        return Finding("ok", "console", f"{who}, open to {where}")
     what = (
         f"open to {where}, but BRIDGE_PUBLIC_URL is not https: passwords could be read"
     )
@@ -167,6 +168,7 @@ def _permissions(panel: Any, say: Callable[[Finding], None]) -> None:
     """Ask every reading action about something that is not there."""
     questions: dict[str, Callable[[], Any]] = {
         "GetClientsDetails": lambda: panel.client(2**31 - 1),
+        "GetClients": lambda: panel.call("GetClients", limitnum=1),
         "GetUsers": lambda: panel.call("GetUsers", limitnum=1),
         "GetClientsProducts": lambda: panel.service(2**31 - 1),
         "GetProducts": lambda: panel.product(2**31 - 1),

@@ -61,9 +61,7 @@ def _find(bridge: Any, typed: str) -> Domain:
         )
     except RemoteError as error:
         if error.reason is Reason.NOT_FOUND:
-            raise click.ClickException(
-                f"The panel knows no such thing: {error.detail}"
-            ) from error
+            raise click.ClickException(f"Not found: {error.detail}.") from error
         raise
     active = [one for one in rows if one.status.casefold() == "active"] or rows
     if not active:

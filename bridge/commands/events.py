@@ -17,7 +17,7 @@ from bridge import settings as environment
 from bridge.commands.outcomes import describe_message, tell_message
 from bridge.commands.reasons import became_of, summary, told_of
 from bridge.commands.replaying import put_again
-from bridge.commands.shared import instant, shorten, show, sure, table, who
+from bridge.commands.shared import in_line, instant, shorten, show, sure, table, who
 from bridge.errors import StoreUnusable
 from bridge.settings import Settings
 from bridge.store import Store, book, engines, inbox, outbox, reports, schema, told
@@ -215,9 +215,9 @@ def _tell(found: dict[str, Any]) -> None:
         click.echo(f"The same id came {found['conflicts']} times with another body.")
     if found["answer"] is not None:
         click.echo(f"answered: {found['answer'].get('return')}")
-    click.echo(f"data: {found['data']}")
+    click.echo(f"data: {in_line(found['data'])}")
     if found["context"]:
-        click.echo(f"context: {found['context']}")
+        click.echo(f"context: {in_line(found['context'])}")
     for job in found["jobs"]:
         click.echo(
             f"\n{job['action']} ({job['rule']}): {job['state']}: {job['reason']}"
@@ -228,9 +228,8 @@ def _tell(found: dict[str, Any]) -> None:
             click.echo(f"  when: {job['when']}")
         for one in job["tries"]:
             why = f": {one['reason']}" if one["reason"] else ""
-            click.echo(
-                f"  try {one['number']} at {one['at']:%H:%M:%S}: {one['state']}{why}"
-            )
+            at = f"{one['at']:%Y-%m-%d %H:%M:%S} UTC"
+            click.echo(f"  try {one['number']} at {at}: {one['state']}{why}")
             for name, value in (one.get("condition") or {}).items():
                 click.echo(f"    {name} = {value}")
             for call in one.get("calls") or []:
@@ -256,7 +255,8 @@ def retry(ids: tuple[str, ...], everything: bool, dry_run: bool, yes: bool) -> N
     for id in unknown:
         click.echo(f'There is no event "{id}" to retry.', err=True)
     if not keys:
-        click.echo("Nothing is parked there.", err=True)
+        if everything or set(ids) - set(unknown):
+            click.echo("Nothing is parked there.", err=True)
         sys.exit(1 if unknown else 0)
     if dry_run:
         for key in keys:

@@ -198,7 +198,8 @@ def test(number: str, name: str, dry_run: bool, as_json: bool) -> None:
         return show(told | {"state": state, "id": receipt.id})
     if (counted := _counted(settings, provider)) is not None:
         click.echo(f"{counted.what}.", err=True)
-    click.echo(f"{state}, as {told['form']}, id {receipt.id or 'unknown'}")
+    form = "free text" if message.template is None else told["form"]
+    click.echo(f"{state}, as {form}, id {receipt.id or 'unknown'}")
     if "accepted" in state:
         click.echo("Accepted is not delivered: see that it arrives.", err=True)
     return None

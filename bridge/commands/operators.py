@@ -100,7 +100,7 @@ def list_(as_json: bool) -> None:
         [row.name, *(_day(at) for at in (row.created_at, row.changed_at, row.seen_at))]
         for row in rows
     ]
-    head = ["name", "since (UTC)", "password of", "last login"]
+    head = ["name", "since (UTC)", "password set (UTC)", "last login (UTC)"]
     table(head, shown, "No operators, so there is no console. See: operators add")
 
 

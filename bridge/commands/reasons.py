@@ -134,8 +134,9 @@ def did(job: Any, sent: Said | None = None) -> str:
     if job.action == "schedule_cancellation" and outcome.get("ends"):
         because = outcome.get("because")
         return f"service {outcome.get('service')} ends {outcome['ends']}: {because}"
-    told = ", ".join(f"{k} {v}" for k, v in outcome.items())
-    return f"{job.action}: {told}" if told else job.action
+    told = ", ".join(f"{k} {v}" for k, v in outcome.items() if k != "how")
+    how = str(outcome.get("how") or "")
+    return ": ".join(part for part in (job.action, told, how) if part)
 
 
 def last_word(message: Any) -> str:

@@ -26,6 +26,11 @@ def show(value: Any) -> None:
     click.echo(text)
 
 
+def in_line(value: Any) -> str:
+    """Return a value as JSON on one line."""
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
 def _plain(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
@@ -58,6 +63,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], empty: str = "") -
     least = sum(whole[:-1]) + 2 * len(whole) + min(whole[-1], _NARROWEST)
     console.width = max(console.width, least)
     console.print(drawn, crop=False)
+
+
+def moment(at: datetime | None) -> str:
+    """Return a moment as people read it, a dash for none."""
+    return "-" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def instant(

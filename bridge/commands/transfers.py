@@ -1,25 +1,24 @@
-"""transfers: who asked for which change of owner, the evidence, and the link."""
+"""transfers: who asked for which change of owner, and the evidence."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote as quoted
 
 import click
 import sqlalchemy as sa
 
-from bridge import logs, wiring
 from bridge import settings as environment
-from bridge.billing.transfers import read
+from bridge import wiring
+from bridge.billing.transfer_case import worded
 from bridge.commands.events import open_store
-from bridge.commands.shared import show, table, who
+from bridge.commands.shared import moment, show, table, who
+from bridge.commands.transferlink import link
 from bridge.dispatch import move_job
-from bridge.errors import Reason, RemoteError
-from bridge.hooks.transferring import SIDES, expire_key, fields_of
+from bridge.errors import RemoteError
+from bridge.hooks.transferring import SIDES, expire_key
 from bridge.store import book, handover, outbox, reports
 from bridge.store.outbox import NewJob
-from bridge.views import View, company_view, language_of
 
 _STATES = (
     *("proposed", "agreed", "moving", "staff"),
@@ -38,6 +37,9 @@ def transfers_command() -> None:
     """Changes of owner: who asked, what was checked, what came of it."""
 
 
+transfers_command.add_command(link)
+
+
 @transfers_command.command("list")
 @click.option("--state", type=click.Choice(_STATES), multiple=True)
 @click.option("--all", "everything", is_flag=True, help="Those that are over as well.")
@@ -51,7 +53,7 @@ def list_(state: tuple[str, ...], everything: bool, limit: int, as_json: bool) -
         rows = handover.list_transfers(db, states=states, limit=limit)
     if as_json:
         return show([entry(row) for row in rows])
-    head = ["id", "service", "from", "to", "state", "until", "reason"]
+    head = ["id", "service", "from", "to", "state", "until (UTC)", "reason"]
     cells = [
         [
             row.id,
@@ -104,21 +106,28 @@ def show_(which: str, as_json: bool) -> None:
         return show({**entry(row), "by_hand": acts})
     found = entry(row)
     for name in _SHOWN:
-        click.echo(f"{name:>12}: {'-' if found[name] is None else found[name]}")
+        value = found[name]
+        told = moment(value) if isinstance(value, datetime) else value
+        click.echo(f"{name:>12}: {'-' if told is None else told}")
     for side in SIDES:
         about = found[side]
         click.echo(f"{side}: client {about['client_id']}, {about['email']}")
         if about["text"] is None:
             click.echo("  said nothing yet")
             continue
-        click.echo(f"  {about['at']} from {about['number']} ({about['message']}):")
+        click.echo(
+            f"  {moment(about['at'])} from {about['number']} ({about['message']}):"
+        )
         click.echo(f"  {' '.join(about['text'].split())}")
+    if found["checks"]:
+        at = found["checks"][0].get("at")  # what was kept long ago has none
+        when = f" {moment(datetime.fromisoformat(at))}" if at else ""
+        click.echo(f"checked{when}:")
     for check in found["checks"]:
-        holds = "holds" if check["holds"] else "FAILS"
-        at = f" at {check['at']}" if check.get("at") else ""
-        click.echo(f"  {check['code']:>22}: {holds} ({check['found']}){at}")
+        click.echo(f"  {worded(check['code'], check['holds'], check['found'])}")
     for act in acts:
-        click.echo(f"  {act['at']} {act['who']}: {act['what']} {act['detail']}")
+        done = f"{act['what']} {act['detail'] or ''}".strip()
+        click.echo(f"  {moment(act['at'])} {act['who']}: {done}")
     return None
 
 
@@ -260,66 +269,3 @@ def _what(row: Any) -> str:
         f"{row.service} (service {row.service_id}) from {row.from_email} "
         f"to {row.to_email}"
     )
-
-
-@transfers_command.command("link")
-@click.option("--service", required=True, type=click.IntRange(1))
-@click.option("--to", "email", required=True, help="E-mail of the client who takes it.")
-@click.option("--lang", type=click.Choice(("es", "en", "pt_BR")))
-@click.option("--json", "as_json", is_flag=True)
-def link(service: int, email: str, lang: str | None, as_json: bool) -> None:
-    """Print the wa.me address with the text typed: the same for both sides."""
-    settings = environment.load()
-    logs.configure("error")
-    bridge = wiring.build(settings)
-    try:
-        text, language = typed(bridge, service, email, lang)
-        number = bridge.map.current.company.whatsapp
-    finally:
-        bridge.close()
-    digits = "".join(c for c in number if c.isdigit())
-    if not digits:
-        raise click.ClickException("company.whatsapp is not set in the map.")
-    address = f"https://wa.me/{digits}?text={quoted(text, safe='')}"
-    if as_json:
-        return show({"url": address, "text": text, "language": language})
-    click.echo(address)
-    click.echo(f"It types: {text}", err=True)
-    return None
-
-
-def typed(
-    bridge: Any, service_id: int, email: str, lang: str | None
-) -> tuple[str, str]:
-    """Return the text that both sides send, and its language.
-
-    Raises ClickException where there is no such service or client.
-    """
-    panel, hookmap = bridge.bench.panel, bridge.map.current
-    try:
-        service = panel.service(service_id)
-        giver = panel.client(service.client_id)
-        taker = panel.client_by_email(email.strip())
-    except RemoteError as error:
-        if error.reason is Reason.NOT_FOUND:
-            raise click.ClickException(
-                f"The panel knows no service {service_id}, or no client with the "
-                f"e-mail {email.strip()}: {error.detail}"
-            ) from error
-        raise
-    if taker.id == giver.id:
-        raise click.ClickException("That is the client who has the service already.")
-    language = lang or language_of(giver, bridge.settings.language)
-    variables = {
-        "company": company_view(hookmap.company, hookmap.policies.upgrades.contact),
-        "transfer": View(fields_of(giver, taker, service)),
-    }
-    made = hookmap.texts.render("transfer_request", language, variables)
-    known = {"company": variables["company"]}
-    if read(made.text, hookmap.texts.forms("transfer_request", known)) is None:
-        raise click.ClickException(
-            "The text for these two would not be read back, so neither side could "
-            "send it: a name or an e-mail is too long, or holds what an e-mail cannot "
-            f"hold. The text: {made.text}"
-        )
-    return made.text, made.language

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 import tempfile
@@ -55,8 +56,8 @@ def try_command(
     _known(hookpoint)
     logs.configure("error")
     settings = environment.load(need=False)
-    body = _body(hookpoint, fixture, pairs)
     sample = sample or not settings.whmcs_url
+    body = _body(hookpoint, fixture, pairs, made_up=sample)
     if sample and not as_json:
         click.echo("Clients and invoices below are made up (no panel asked).", err=True)
     asked = _Asked()
@@ -108,9 +109,16 @@ def _known(hookpoint: str) -> None:
 
 
 def _body(
-    hookpoint: str, fixture: Path | None, pairs: tuple[str, ...]
+    hookpoint: str,
+    fixture: Path | None,
+    pairs: tuple[str, ...],
+    *,
+    made_up: bool = False,
 ) -> dict[str, Any]:
-    document: dict[str, Any] = {"data": sample_data(hookpoint), "context": {}}
+    from bridge.samples import CONTEXTS
+
+    context = copy.deepcopy(CONTEXTS.get(hookpoint, {})) if made_up else {}
+    document: dict[str, Any] = {"data": sample_data(hookpoint), "context": context}
     if fixture is not None:
         try:
             read = json.loads(fixture.read_text(encoding="utf-8"))
@@ -197,7 +205,8 @@ def _preview(
         )
         today = wiring.now().astimezone(settings.zone).date()
         immediate = str(body["data"].get("type", "")).casefold() == "immediate"
-        panel: Any = SamplePanel(today, immediate=immediate) if sample else None
+        made_up = SamplePanel(today, immediate=immediate, hookpoint=hookpoint)
+        panel: Any = made_up if sample else None
         bridge = wiring.build(own, panel=panel)
         bridge.bench.preview = True
         bridge.bench.panel = asked.of(bridge.bench.panel)

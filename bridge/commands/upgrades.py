@@ -114,9 +114,7 @@ def _quote(bridge: Any, service_id: int, product_id: int, cycle: str | None) -> 
         return upgrading.price(bridge.bench, service_id, product_id, chosen)
     except RemoteError as error:
         if error.reason is Reason.NOT_FOUND:
-            raise click.ClickException(
-                f"The panel knows no such thing: {error.detail}"
-            ) from error
+            raise click.ClickException(f"Not found: {error.detail}.") from error
         raise
 
 

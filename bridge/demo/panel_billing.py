@@ -138,12 +138,13 @@ class Billing(Services):
         subject: str,
         lines: Sequence[tuple[str, Decimal]] = (),
         *,
-        valid_days: int = 30,
+        valid_days: int | None = 30,
     ) -> Quote:
         """Write a quote, a draft as yet; *client_id* 0 is for somebody unknown."""
         with self.lock:
             today, number = self.clock.today(), self.next_id("quote")
-            until = today + timedelta(days=valid_days)
+            days = valid_days
+            until = None if days is None else today + timedelta(days=days)
             quote = Quote(
                 number, client_id, subject, "Draft", until, today, today, list(lines)
             )

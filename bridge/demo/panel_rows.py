@@ -245,7 +245,7 @@ class Quote:
     userid: int
     subject: str
     stage: str
-    validuntil: dt.date
+    validuntil: dt.date | None
     datecreated: dt.date
     lastmodified: dt.date
     lines: list[tuple[str, Decimal]]

@@ -218,17 +218,25 @@ def _other(ctx: Context, number: str, clients: list[Client]) -> Outcome:
     policy = ctx.policies.inbound
     if policy.other == "ignore":
         raise Skipped("the map says to ignore it (inbound.other)")
+    name = "inbound_reply"
     if policy.other == "open_ticket" and ctx.may_answer(
         number, "ticket", transfers.TICKETS
     ):
         _ticket(ctx, number, clients)
-    return _once_a_day(ctx, number, clients, "inbound_reply", policy.other)
+        name = "inbound_passed_on" if len(clients) == 1 else name
+    return _once_a_day(ctx, number, clients, name, policy.other, "inbound_reply")
 
 
 def _once_a_day(
-    ctx: Context, number: str, clients: list[Client], name: str, route: str
+    ctx: Context,
+    number: str,
+    clients: list[Client],
+    name: str,
+    route: str,
+    kind: str = "",
 ) -> Outcome:
-    if not ctx.may_answer(number, name):
+    """Answer if nothing of this *kind* (a text's name) was answered today."""
+    if not ctx.may_answer(number, kind or name):
         return {"from": number, "route": f"{route}, answered today already"}
     return _answer(ctx, number, clients, name, route)
 

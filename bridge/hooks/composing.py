@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bridge import labels
 from bridge.hooks.context import Context
 
 #: A grouped message lists this many at most.
@@ -24,9 +25,10 @@ def compose(ctx: Context, language: str, message: str, more: Sequence[Any]) -> A
         return ctx.post.render(message, language, variables)
     lines = [_line(ctx, language, message)]
     lines += [_line(one["ctx"], language, message) for one in more[: _LISTED - 1]]
+    lines = [f"• {line}" for line in lines]
     if len(more) >= _LISTED:
-        lines.append("…")
-    listed = "\n".join(f"• {line}" for line in lines)
+        lines.append(labels.more(len(more) + 1 - _LISTED, language))
+    listed = "\n".join(lines)
     variables = ctx.facts.variables(ctx.post.uses(SEVERAL) - {"result"}, language)
     given = {"count": len(more) + 1, "list": listed}
     return ctx.post.render(SEVERAL, language, variables | {"result": given})

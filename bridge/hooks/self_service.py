@@ -30,7 +30,6 @@ _A_DAY = 3
 _PAID_UNTIL = ("pago hasta el {}", "paid until {}", "pago até {}")
 _ENDS = ("termina el {}", "ends on {}", "termina em {}")
 _DUE = ("vence el {}", "due on {}", "vence em {}")
-_MORE = ("… y {} más", "… and {} more", "… e mais {}")
 
 
 def answer(ctx: Context, number: str, client: Client, words: str) -> Outcome | None:
@@ -119,7 +118,7 @@ def _send(
     language = ctx.language_of(client)
     shown = lines[:_LISTED]
     if len(lines) > _LISTED:
-        shown.append(_say(_MORE, language).format(len(lines) - _LISTED))
+        shown.append(labels.more(len(lines) - _LISTED, language))
     uses = ctx.post.uses(name) - {"result", "client"}
     variables = ctx.facts.variables(uses, language)
     variables["client"] = client_view(client, language, ctx.company)

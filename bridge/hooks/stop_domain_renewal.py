@@ -9,7 +9,6 @@ from bridge.errors import RemoteError, Skipped
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context
 
-_UNDATED = "domain_not_renewed_undated"
 #: Nothing is left of these that could be renewed.
 _OVER = frozenset({"cancelled", "expired", "transferred away", "fraud", "deleted"})
 
@@ -44,7 +43,7 @@ def stop_domain_renewal(
     ctx.later(
         "send_alert",
         key=f"{ctx.key}/told",
-        message="domain_not_renewed" if domain.expires else _UNDATED,
+        message="domain_not_renewed",
         client_id=domain.client_id,
         domain_id=domain.id,
     )

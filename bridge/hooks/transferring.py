@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bridge.billing.model import Client, Service
-from bridge.billing.transfer_case import Check, TransferCase
+from bridge.billing.transfer_case import Check, TransferCase, worded
 from bridge.errors import Reason, RemoteError
 from bridge.gather import invoices_of, request_for
 from bridge.hooks import Outcome
@@ -229,10 +229,7 @@ def _ticket(
         *others,
         "",
         "What was checked:",
-        *(
-            f"- {one['code']}: {'holds' if one['holds'] else 'FAILS'} ({one['found']})"
-            for one in answers
-        ),
+        *(f"- {worded(one['code'], one['holds'], one['found'])}" for one in answers),
         "",
         "- not seen from outside: open invoices of its add-ons, an upgrade ordered in"
         " the panel itself that waits to be paid, a third client with one of the two"

@@ -95,7 +95,10 @@ def told(stage: Any, form: Any) -> None:
 
 def page(door: Door, client: int = ANA, language: str = "english", **form: Any) -> str:
     """Show the page, or press one of its buttons."""
-    path = f"/clientarea.php?client={client}&language={language}"
+    return shown_at(door, f"/clientarea.php?client={client}&language={language}", form)
+
+
+def shown_at(door: Door, path: str, form: dict[str, Any]) -> str:
     if not form:
         return _text(door.ask("GET", path))
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -145,6 +148,15 @@ def test_only_ones_own_active_services_and_domains_are_shown(area, door):
     assert re.findall(r'name="domain" value="(\d+)"', shown) == ["1"]
     assert "hers.example" not in shown
     assert "stopped.example" not in shown
+
+
+def test_the_service_that_was_chosen_stays_chosen_and_is_told_by_its_number(area, door):
+    area.sql("UPDATE tblhosting SET domain = '' WHERE id = 1")  # one name for both
+
+    shown = page(door, hookbridge_do="link", service=2, **GABRIELAS)
+
+    assert '<option value="1">#1 Plan &amp; 100</option>' in shown
+    assert '<option value="2" selected>#2 Plan &amp; 100</option>' in shown
 
 
 WRONG = [
@@ -213,12 +225,36 @@ def test_a_domain_is_asked_about_once_more_before_the_wish_goes_out(area, door):
 
     (row,) = area.sql("SELECT hookpoint, body FROM mod_hookbridge_outbox")
     body = json.loads(row["body"])
-    assert "2027-05-02" in asked
+    assert "until 2 May 2027" in asked
     assert before == []
     assert row["hookpoint"] == body["type"] == "DomainStopRenewal"
     assert body["data"] == {"userid": ANA, "domainid": 1}
     assert body["context"] == {"actor": "client"}
     assert area.sql("SELECT donotrenew AS n FROM tbldomains WHERE id = 1")[0]["n"] == 0
+
+
+DAYS = {"english": "2 May 2027", "spanish": "02/05/2027", "portuguese-br": "02/05/2027"}
+
+
+@pytest.mark.parametrize("language", DAYS)
+def test_days_are_written_as_in_the_language(area, door, language):
+    listed = page(door, language=language)
+    asked = page(door, language=language, hookbridge_do="stop", domain=1)
+    said = page(door, language=language, hookbridge_do="stop_sure", domain=1)
+
+    assert f"<td>{DAYS[language]}</td>" in listed
+    assert all(DAYS[language] in html.unescape(one) for one in (asked, said))
+    assert "2027-05-02" not in listed + asked + said
+
+
+def test_days_are_written_as_the_panel_writes_them_to_clients(area, door):
+    path = f"/clientarea.php?client={ANA}&language=spanish&dates=1"
+
+    listed = shown_at(door, path, {})
+    asked = shown_at(door, path, {"hookbridge_do": "stop", "domain": 1})
+
+    assert "<td>2nd May 2027</td>" in listed
+    assert "el 2nd May 2027" in html.unescape(asked)
 
 
 UNDATED = {

@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.billing.model import Client, Cycle, Invoice, InvoiceLine, Service
-from bridge.billing.transfer_case import CODES, TransferCase, checks, failing
+from bridge.billing.transfer_case import (
+    CLAIMS,
+    CODES,
+    TransferCase,
+    checks,
+    failing,
+    worded,
+)
 from bridge.billing.transfers import (
     Gap,
     difference,
@@ -300,6 +307,16 @@ def test_each_condition_fails_by_itself(code):
     found = checks(replace(GOOD, **FAILS[code]))
 
     assert failing(found) == code
+
+
+def test_a_condition_is_worded_as_what_has_to_be_so():
+    failed = checks(replace(GOOD, **FAILS["invoice_open"]))
+    (told,) = [
+        worded(one.code, one.holds, one.found) for one in failed if not one.holds
+    ]
+
+    assert told == "no invoice of the service is open: NO (open: A-5)"
+    assert set(CLAIMS) == set(CODES)
 
 
 NOT_OPEN = [

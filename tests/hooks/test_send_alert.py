@@ -322,6 +322,31 @@ def test_more_than_three_that_wait_for_one_client_become_one_message(
     assert {row.state for row in rows(kit.bridge.store, tables.jobs)} == {"done"}
 
 
+MORE = {
+    "spanish": "… y 5 más",
+    "english": "… and 5 more",
+    "portuguese-br": "… e mais 5",
+}
+
+
+@pytest.mark.parametrize("language", MORE)
+def test_of_very_many_that_wait_the_message_says_how_many_it_does_not_list(
+    kit: Kit, language: str
+) -> None:
+    kit.world.client(ANA).language = language
+    night(kit)
+    bills(kit, ANA, 25)
+    kit.work()
+    kit.clock.set(kit.clock.at(date(2026, 11, 3), 8))
+    kit.work()
+
+    (told,) = kit.sent
+    lines = told["text"].splitlines()
+    assert " 25 " in lines[0]
+    assert len([line for line in lines if line.startswith("• ")]) == 20
+    assert MORE[language] in lines
+
+
 def test_a_group_that_missed_its_morning_waits_for_the_next(kit: Kit) -> None:
     night(kit)
     for _ in range(5):
@@ -573,6 +598,34 @@ def test_a_deleted_domain_is_named_though_its_hook_has_no_name(kit: Kit) -> None
     kit.work()
 
     assert "radioana.com.ar" in kit.sent[0]["text"]
+
+
+@pytest.mark.parametrize("language", ["spanish", "english", "portuguese-br"])
+def test_a_quote_without_a_last_day_is_told_without_one(
+    kit: Kit, language: str
+) -> None:
+    kit.world.client(ANA).language = language
+    quote = kit.world.create_quote(ANA, "Migración", valid_days=None)
+    kit.world.deliver_quote(quote.id)
+    kit.work()
+
+    (told,) = kit.sent
+    assert told["message"] == "quote_available_undated"
+    assert "Migración" in told["text"]
+    assert " -" not in told["text"]
+
+
+def test_a_last_day_that_a_quote_gets_while_its_alert_waits_is_told(kit: Kit) -> None:
+    night(kit)
+    quote = kit.world.create_quote(ANA, "Migración", valid_days=None)
+    kit.world.deliver_quote(quote.id)
+    kit.work()
+    quote.validuntil = date(2026, 12, 31)
+    kit.clock.set(kit.clock.at(date(2026, 11, 3), 8))
+    kit.work()
+
+    assert texts(kit) == ["quote_available"]
+    assert "31/12/2026" in kit.sent[0]["text"]
 
 
 def test_a_native_upgrade_is_told_however_its_jobs_are_ordered(kit: Kit) -> None:

@@ -110,7 +110,7 @@ def test_with_open_ticket_staff_see_each_message_and_he_gets_one_answer(
     flood(kit, "No me anda el correo", 4)
 
     assert len(kit.world.tickets) == 4
-    assert kit.texts == ["inbound_reply"]
+    assert kit.texts == ["inbound_passed_on"]
 
 
 def test_many_threads_reserve_one_answer(bridge):

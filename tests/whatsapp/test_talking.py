@@ -292,6 +292,19 @@ def test_with_open_ticket_staff_see_who_wrote_what(wired, config_with):
     (ticket,) = kit.world.tickets.values()
     assert (ticket.userid, ticket.deptid) == (ANA, 2)
     assert "No me anda el correo" in ticket.message
+    assert kit.texts == ["inbound_passed_on"]
+
+
+def test_with_open_ticket_a_stranger_is_not_promised_an_answer(wired, config_with):
+    kit = wired(config_dir=config_with(("other: reply", "other: open_ticket")))
+    while upkeep.index_phones(kit.bridge.bench):
+        pass
+    kit.cloud.write("+5491140000999", "Buenas, ¿venden dominios?")
+    kit.tell()
+    kit.work()
+
+    assert kit.world.tickets == {}
+    assert len(staff_lines(kit)) == 1
     assert kit.texts == ["inbound_reply"]
 
 

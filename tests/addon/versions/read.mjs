@@ -13,7 +13,7 @@ const php = new PHP(await loadPHPRuntime(await getPHPLoaderModule(), {}));
 
 // The panel's own functions, and those of web servers that the add-on looks for first.
 const PANEL = ['add_hook', 'logactivity', 'logmodulecall', 'localapi', 'generate_token',
-  'check_token', 'decrypt', 'fastcgi_finish_request', 'litespeed_finish_request'];
+  'check_token', 'decrypt', 'frommysqldate', 'fastcgi_finish_request', 'litespeed_finish_request'];
 
 const PRELUDE = `<?php
 error_reporting(E_ALL);

@@ -11,6 +11,7 @@ $_ADDONLANG['last_error'] = 'Last error';
 $_ADDONLANG['paused'] = 'Next try in';
 $_ADDONLANG['none'] = 'none';
 $_ADDONLANG['never'] = 'never';
+$_ADDONLANG['day'] = 'j M Y';
 $_ADDONLANG['ago'] = '{0} ago ({1})';
 $_ADDONLANG['seconds'] = '{0} s';
 $_ADDONLANG['minutes'] = '{0} min';

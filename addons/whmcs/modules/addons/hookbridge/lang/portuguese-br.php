@@ -11,6 +11,7 @@ $_ADDONLANG['last_error'] = 'Último erro';
 $_ADDONLANG['paused'] = 'Próxima tentativa em';
 $_ADDONLANG['none'] = 'nenhuma';
 $_ADDONLANG['never'] = 'nunca';
+$_ADDONLANG['day'] = 'd/m/Y';
 $_ADDONLANG['ago'] = 'há {0} ({1})';
 $_ADDONLANG['seconds'] = '{0} s';
 $_ADDONLANG['minutes'] = '{0} min';

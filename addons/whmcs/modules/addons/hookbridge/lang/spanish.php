@@ -11,6 +11,7 @@ $_ADDONLANG['last_error'] = 'Último error';
 $_ADDONLANG['paused'] = 'Próximo intento en';
 $_ADDONLANG['none'] = 'ninguna';
 $_ADDONLANG['never'] = 'nunca';
+$_ADDONLANG['day'] = 'd/m/Y';
 $_ADDONLANG['ago'] = 'hace {0} ({1})';
 $_ADDONLANG['seconds'] = '{0} s';
 $_ADDONLANG['minutes'] = '{0} min';

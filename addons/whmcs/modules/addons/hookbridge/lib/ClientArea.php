@@ -83,8 +83,11 @@ class ClientArea
             $html .= $this->link($form, $services);
         }
         $options = '';
+        $chosen = $this->given('service');
         foreach ($services as $number => $name) {
-            $options .= '<option value="' . $number . '">' . Words::escape($name) . '</option>';
+            // With its number, as in the text: two services may have one name.
+            $options .= '<option value="' . $number . '"' . ((string) $number === $chosen ? ' selected' : '') . '>'
+                . Words::escape('#' . $number . ' ' . $name) . '</option>';
         }
         return $html . $this->form('link', '<p><label>' . $this->words->html('area_service')
             . ' <select class="form-control" name="service">' . $options . '</select></label></p>'
@@ -154,7 +157,7 @@ class ClientArea
         $html .= '<p>' . $this->words->html('area_domains_about') . '</p><table class="table">';
         foreach ($rows as $row) {
             $html .= '<tr><td>' . Words::escape(self::plain($row->domain)) . '</td><td>'
-                . Words::escape(self::day($row)) . '</td><td>'
+                . Words::escape($this->day($row)) . '</td><td>'
                 . $this->button('stop', $row->id, 'area_stop', 'btn-default') . '</td></tr>';
         }
         return $html . '</table>';
@@ -163,15 +166,20 @@ class ClientArea
     /** Tell something of a domain, in other words where the panel has no day for it. */
     private function toldOf($look, $name, $row)
     {
-        $day = self::day($row);
+        $day = $this->day($row);
         return $this->told($look, $day === '' ? $name . '_undated' : $name, self::plain($row->domain), $day);
     }
 
-    /** The day until which a domain is paid, '' where there is none. */
-    private static function day($row)
+    /** The day until which a domain is paid, as clients read days; '' where there is none. */
+    private function day($row)
     {
         $day = substr((string) $row->expirydate, 0, 10);
-        return $day === '0000-00-00' ? '' : $day;
+        if ($day === '' || $day === '0000-00-00') {
+            return '';
+        }
+        // The panel's own way: https://developers.whmcs.com/advanced/date-functions/
+        $shown = function_exists('fromMySQLDate') ? trim((string) fromMySQLDate($day, false, true)) : '';
+        return $shown !== '' ? $shown : $this->words->day($day);
     }
 
     /** Write the wish down as a row; it leaves at the end of the request. */

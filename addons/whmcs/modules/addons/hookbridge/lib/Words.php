@@ -69,6 +69,13 @@ class Words
         return $this->text('seconds', $seconds);
     }
 
+    /** Return a day that is given as 2027-05-02 in the form of the language. */
+    public function day($day)
+    {
+        $moment = strtotime($day . ' 12:00:00');
+        return $moment === false ? $day : date($this->text('day'), $moment);
+    }
+
     /** Return how long ago a moment is, and the moment. */
     public function ago($moment, $now)
     {

@@ -12,9 +12,10 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from marshmallow import fields
+if TYPE_CHECKING:  # commands that only read import this package, and never need it
+    from marshmallow import fields
 
 Outcome = dict[str, Any]
 

@@ -20,11 +20,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from bridge import logs, wiring
 from bridge.events import Body, Subject
 from bridge.hookmap import Seen, load_map, look
 from bridge.settings import Secret, Settings
 from bridge.store import claims, inbox
+from bridge.store.tables import jobs
 from bridge.transport import Transport
 from bridge.worker import Worker
 
@@ -103,13 +106,21 @@ def write(
     bridge.store.write(lambda db: inbox.put(db, message, now))
 
 
+def in_flight(bridge: wiring.Bridge) -> bool:
+    """Tell whether a job is claimed and not recorded as over."""
+    running = sa.select(jobs.c.key).where(jobs.c.state == "running").limit(1)
+    with bridge.store.read() as db:
+        return db.execute(running).first() is not None
+
+
 def in_threads(bridge: wiring.Bridge) -> int:
     """Run what is due as `whmcs-bridge run` does, several at once; return 0."""
     worker = Worker(bridge.bench, 8)
     thread = threading.Thread(target=worker.run, args=(0.01,))
     thread.start()
     again = threading.Event()
-    while bridge.bench.anything_due():
+    # Stopped before, it would put off what it claimed and has not begun.
+    while bridge.bench.anything_due() or in_flight(bridge):
         again.wait(0.01)
     worker.stop()
     thread.join()

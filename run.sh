@@ -55,12 +55,10 @@ test)
     # Hundreds of processes are started: each would compile the project again.
     unset PYTHONDONTWRITEBYTECODE
     # A process more than cores, since tests wait for servers and for each other; a
-    # file's tests stay together, and share its fixtures; files are begun in the order
-    # of tests/conftest.py.
+    # file's tests stay together, and share its fixtures.
     cores=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
     export PYTEST_XDIST_AUTO_NUM_WORKERS="${PYTEST_XDIST_AUTO_NUM_WORKERS:-$((cores + 1))}"
-    exec .venv-dev/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
-        --no-loadscope-reorder "$@"
+    exec .venv-dev/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile "$@"
     ;;
 check-code)
     make_venv .venv-dev requirements-dev.lock

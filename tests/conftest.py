@@ -14,7 +14,6 @@ import shutil
 import signal
 import threading
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -126,15 +125,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker for tests that one store is enough for, or that need one."""
     line = "store(name): on this store only: sqlite or postgresql"
     config.addinivalue_line("markers", line)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files of few tests: those take longest, each of them.
-
-    What is begun last is quick then, and no core waits for another at the end.
-    """
-    sizes = Counter(item.path for item in items)
-    items.sort(key=lambda item: sizes[item.path])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 
-from bridge import __version__, logs, wiring
+from bridge import __version__, cores, logs, wiring
 from bridge import settings as environment
 from bridge.commands import running
 from bridge.errors import ErrorClass, RemoteError, SendError
@@ -53,6 +53,8 @@ def main() -> None:
     port, parts = int(sys.argv[1]), sys.argv[2:]
     settings = environment.load()
     logs.configure(settings.log_level)
+    if settings.one_core:
+        cores.keep_to_one()
     lock = wiring.own(settings)
     provider = StubProvider(port, settings.workers + 16)
     bridge = wiring.build(settings, provider=provider)

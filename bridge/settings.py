@@ -78,6 +78,7 @@ class Settings:
     language: str = "es"
     dry_run: bool = True
     workers: int = 32
+    one_core: bool = True
     decision_seconds: float = 2.0
     trusted_proxies: int = 0
     metrics_allow: tuple[str, ...] = ("127.0.0.1",)
@@ -196,6 +197,7 @@ def _read(reader: Reader, need: bool) -> Settings:
         language=reader.choice("BRIDGE_LANG", "es", LANGUAGES),
         dry_run=reader.flag("BRIDGE_DRY_RUN", True),
         workers=reader.number("BRIDGE_WORKERS", 32, 1, 512),
+        one_core=reader.flag("BRIDGE_ONE_CORE", True),
         decision_seconds=reader.seconds("BRIDGE_DECISION_SECONDS", 2.0),
         trusted_proxies=reader.number("BRIDGE_TRUSTED_PROXIES", 0, 0, 10),
         metrics_allow=_networks(reader, "BRIDGE_METRICS_ALLOW", "127.0.0.1"),

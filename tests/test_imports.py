@@ -30,7 +30,7 @@ _READING = ("errors", "events", "plain")
 _RULES = (*_READING, "billing", "panel")
 _MAP = (*_RULES, "settings", "signing", "yaml", "texts", "hooks", "hookmap", "store")
 _PATH = (*_MAP, "seam", "phones", "templates", "metrics", "path")
-_ALL = (*_PATH, "logs", "out", "client", "providers", "web", "wiring")
+_ALL = (*_PATH, "logs", "cores", "out", "client", "providers", "web", "wiring")
 LAYERS = [
     Layer("package", ("", "py.typed")),
     Layer("errors", ("errors",)),
@@ -40,6 +40,7 @@ LAYERS = [
     Layer("plain", ("labels", "policies", "variables")),
     Layer("metrics", ("metrics",)),
     Layer("logs", ("logs",)),
+    Layer("cores", ("cores",)),
     Layer("signing", ("signing",), ("errors",)),
     Layer(
         "settings",
@@ -195,6 +196,7 @@ LIBRARIES = {
     ),
     "structlog": (
         "logs",
+        "cores",
         "callbacks",
         "sending",
         "turns",

@@ -58,6 +58,7 @@ DEFAULTS = [
     ("language", "es"),
     ("dry_run", True),
     ("workers", 32),
+    ("one_core", True),
     ("decision_seconds", 2.0),
     ("trusted_proxies", 0),
     ("metrics_allow", ("127.0.0.1",)),
@@ -103,6 +104,7 @@ ROWS = [
     ("BRIDGE_DRY_RUN", " No ", "dry_run", False),
     ("BRIDGE_DRY_RUN", "", "dry_run", True),
     ("BRIDGE_WORKERS", "1", "workers", 1),
+    ("BRIDGE_ONE_CORE", "false", "one_core", False),
     ("BRIDGE_DECISION_SECONDS", "1.5", "decision_seconds", 1.5),
     ("BRIDGE_TRUSTED_PROXIES", "2", "trusted_proxies", 2),
     (

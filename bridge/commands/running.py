@@ -15,7 +15,7 @@ from typing import Any
 import click
 import structlog
 
-from bridge import logs
+from bridge import cores, logs
 from bridge import settings as environment
 from bridge.commands.shared import show, table
 from bridge.settings import Settings, describe
@@ -48,11 +48,12 @@ def _run(command: str, *, receive: bool, work: bool) -> None:
 
     settings = usable(command, receive=receive, work=work)
     logs.configure(settings.log_level, for_good=True)
+    core = cores.keep_to_one() if settings.one_core else None
     _sentry(settings)
     lock = wiring.own(settings)
     bridge = wiring.build(settings)
     bridge.lock = lock
-    log.info("starting", **describe(settings))
+    log.info("starting", **describe(settings), core=core)
     if settings.dry_run:
         click.echo(
             "DRY RUN: everything is worked out and recorded, nothing is sent and "

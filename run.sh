@@ -6,13 +6,17 @@ cd "$(dirname "$0")"
 
 say() { printf '%s\n' "$*" >&2; }
 
+# The system's own comes first: it is built with its optimizations, which others
+# (pyenv's) are not; that is a third of all speed. PYTHON comes before it.
 find_python() {
-    for name in ${PYTHON:-} python3.13 python3.12 python3.11 python3 python; do
-        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
-            >/dev/null 2>&1; then
-            printf '%s' "$name"
-            return 0
-        fi
+    for needs in "sys, venv, ensurepip" sys; do
+        for name in ${PYTHON:-} /usr/bin/python3 python3.13 python3.12 python3.11 python3 python; do
+            if "$name" -c "import $needs; sys.exit(not (3, 11) <= sys.version_info < (3, 15))" \
+                >/dev/null 2>&1; then
+                printf '%s' "$name"
+                return 0
+            fi
+        done
     done
     return 1
 }

@@ -35,6 +35,17 @@ CONTEXTS: dict[str, dict[str, Any]] = {
         "old_phonenumber": "+54.1155550001",
     },
     "OrderProductUpgradeOverride": {"service_id": 1},
+    "AfterProductUpgrade": {
+        "service_id": 1,
+        "upgrade": {
+            "relid": 1,
+            "type": "package",
+            "originalvalue": "21",
+            "newvalue": "22,annually",
+            "amount": "50.00",
+            "status": "Completed",
+        },
+    },
 }
 
 
@@ -51,6 +62,7 @@ class SamplePanel:
         self._immediate = immediate
         self._service = _SERVICES.get(hookpoint, "Active")
         self._invoice = _INVOICES.get(hookpoint, "Paid")
+        self._upgraded = hookpoint == "AfterProductUpgrade"
 
     def client(self, client_id: int) -> Client:
         """Return Ana, who does not exist."""
@@ -81,15 +93,16 @@ class SamplePanel:
     def service(self, service_id: int) -> Service:
         """Return an annual plan, half a year in."""
         due = self._today + timedelta(days=183)
+        plan = self.product(22 if self._upgraded else 21)
         return Service(
             service_id,
             1,
-            21,
-            "Plan 100",
+            plan.id,
+            plan.name,
             "ejemplo.com.ar",
             Cycle.ANNUALLY,
             self._service,
-            Decimal("100.00"),
+            plan.prices["ARS"][Cycle.ANNUALLY],
             registered=due.replace(year=due.year - 1, day=1),
             next_due=due,
             suspension_reason="Overdue on Payment",
@@ -116,7 +129,10 @@ class SamplePanel:
         first = last - timedelta(days=364)
         period = f"({first:%d/%m/%Y} - {last:%d/%m/%Y})"
         text = f"Plan 100 - ejemplo.com.ar {period}"
-        line = InvoiceLine(1, "Hosting", 1, text, Decimal("100.00"))
+        lines = [InvoiceLine(1, "Hosting", 1, text, Decimal("100.00"))]
+        if self._upgraded:
+            text = "Plan 100 => Plan 150 - ejemplo.com.ar"
+            lines.append(InvoiceLine(2, "Upgrade", 1, text, Decimal("50.00")))
         return Invoice(
             invoice_id,
             1,
@@ -128,7 +144,7 @@ class SamplePanel:
             Decimal("100.00"),
             balance=Decimal("100.00" if self._invoice == "Unpaid" else "0.00"),
             currency="ARS",
-            lines=(line,),
+            lines=tuple(lines),
         )
 
     def invoices(self, client_id: int, status: str = "") -> list[Invoice]:

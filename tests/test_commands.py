@@ -585,7 +585,7 @@ TOLD = [
     *("InvoiceCreated", "InvoicePaid", "InvoiceCancelled", "InvoicePaymentReminder"),
     *("AfterModuleCreate", "AfterModuleSuspend", "AfterModuleUnsuspend"),
     *("AfterModuleTerminate", "CancellationRequest", "QuoteStatusChange"),
-    "DomainDelete",
+    *("DomainDelete", "AfterProductUpgrade"),
 ]
 
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +171,8 @@ _WORDS = {
     "pid": 22,
 }
 _REMINDER = {"type": "reminder"}
+#: So long a step waits for what another one of its event finds out first.
+_MOMENT = timedelta(seconds=6)
 
 
 def sample_data(hookpoint: str) -> dict[str, Any]:
@@ -207,16 +209,34 @@ def _preview(
         immediate = str(body["data"].get("type", "")).casefold() == "immediate"
         made_up = SamplePanel(today, immediate=immediate, hookpoint=hookpoint)
         panel: Any = made_up if sample else None
-        bridge = wiring.build(own, panel=panel)
+        clock = _Clock(wiring.now)
+        bridge = wiring.build(own, panel=panel, clock=clock)
         bridge.bench.preview = True
         bridge.bench.panel = asked.of(bridge.bench.panel)
         try:
-            return _outcome(bridge, hookpoint, body)
+            return _outcome(bridge, hookpoint, body, clock)
         finally:
             bridge.close()
 
 
-def _outcome(bridge: Any, hookpoint: str, body: dict[str, Any]) -> dict[str, Any]:
+class _Clock:
+    """The present instant, and what of it was skipped."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._skipped = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return self._now() + self._skipped
+
+    def skip(self, length: timedelta) -> None:
+        """Go on without waiting."""
+        self._skipped += length
+
+
+def _outcome(
+    bridge: Any, hookpoint: str, body: dict[str, Any], clock: _Clock
+) -> dict[str, Any]:
     from bridge.commands.events import describe
     from bridge.decisions import Decider
     from bridge.events import subject
@@ -234,6 +254,8 @@ def _outcome(bridge: Any, hookpoint: str, body: dict[str, Any]) -> dict[str, Any
     else:
         bridge.store.write(lambda db: inbox.put(db, accepted, now))
         bridge.worker.drain(200)
+        clock.skip(_MOMENT)
+        bridge.worker.drain(200)
     found = describe(bridge.store, id)
     if found is None:
         raise BridgeError("the preview was not kept")
@@ -249,7 +271,7 @@ def _tell(found: dict[str, Any]) -> None:
         click.echo(f"\n{job['rule']}: {job['action']}: {job['state']}: {job['reason']}")
         if job["when"]:
             click.echo(f"  when: {job['when']}")
-        for one in job["tries"]:
+        for one in job["tries"][-1:]:
             if one.get("waits_until"):
                 click.echo(f"  quiet hours: it would wait until {one['waits_until']}")
             for name, value in (one.get("condition") or {}).items():

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bridge.billing.model import Client, Cycle, Product, Service
+from bridge.billing.model import Client, Cycle, Product, Refusal, Service
 from bridge.billing.upgrades import UpgradeQuote, quote
 from bridge.errors import HeldBack, OverCap, StaleRow, TextError
 from bridge.gather import native_pending, upgrade_case
@@ -119,15 +119,26 @@ def offers(bench: Bench, service_id: int, *, panel: PanelReads | None = None) ->
 
 def sentence(bench: Bench, quoted: Quoted, language: str = "") -> str:
     """Return a refusal as the client would read it, in *language* or in his."""
+    words = language or language_of(quoted.client, bench.language)
+    return _refusal(bench, quoted.quote.refusal, words) or quoted.quote.reason
+
+
+def not_active(bench: Bench, service: Service, language: str) -> str:
+    """Return why no plan may be asked for, in *language*; empty where one may."""
+    if service.active:
+        return ""
+    told = _refusal(bench, Refusal.SERVICE_NOT_ACTIVE, language)
+    return told or f"The service is {service.status}, not Active."
+
+
+def _refusal(bench: Bench, refusal: Refusal | None, language: str) -> str:
     hookmap = bench.map.current
     contact = hookmap.policies.upgrades.contact
-    words = language or language_of(quoted.client, bench.language)
     variables = {"company": company_view(hookmap.company, contact)}
     try:
-        name = f"refusal_{quoted.quote.refusal}"
-        return str(hookmap.texts.render(name, words, variables).text)
+        return str(hookmap.texts.render(f"refusal_{refusal}", language, variables).text)
     except TextError:
-        return quoted.quote.reason
+        return ""
 
 
 def order(bench: Bench, quoted: Quoted, who: str, seed: str) -> str | None:

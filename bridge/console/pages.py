@@ -62,21 +62,26 @@ def quote(words: Words) -> ResponseReturnValue:
     if service is None:
         return home(words("not_a_service"), 400)
     if not request.args.get("product"):
-        return _choose(parts, service)
+        return _choose(words, parts, service)
     asked = _asked(request.args)
     if asked is None:
-        return _choose(parts, service, words("not_a_plan"), 400)
+        return _choose(words, parts, service, words("not_a_plan"), 400)
     return _show(words, parts, _price(parts, *asked))
 
 
 def _choose(
-    parts: Console, service: int, problem: str = "", status: int = 200
+    words: Words, parts: Console, service: int, problem: str = "", status: int = 200
 ) -> ResponseReturnValue:
     offers = partial(upgrading.offers, parts.bench, service)
     found = _of_panel(parts, lambda panel: offers(panel=panel))
     cycles = [c for c in Cycle if any(c in prices for _, prices in found.plans)]
+    refusal = upgrading.not_active(parts.bench, found.service, words.language)
     page = render_template(
-        "console/choose.html", found=found, cycles=cycles, problem=problem
+        "console/choose.html",
+        found=found,
+        cycles=cycles,
+        problem=problem,
+        refusal=refusal,
     )
     return page, status
 

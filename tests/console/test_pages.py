@@ -66,6 +66,16 @@ def test_a_service_shows_what_it_may_become_with_its_prices(ana):
     assert said.index("Plan 220 (") < said.index("Radio") < said.index("Plan 100 (")
 
 
+def test_a_service_that_is_not_active_offers_no_plan_and_says_why(ana, kit):
+    kit.world.services[1].status = "Suspended"
+
+    answer = ana.get("/quote?service=1")
+
+    assert answer.status_code == 200
+    assert "mientras el servicio está activo" in text_of(answer.text)
+    assert '<select name="product"' not in answer.text
+
+
 def test_only_what_the_map_offers_can_be_chosen(bridge_for, config_with, make_operator):
     make_operator()
     change = ("paths: {}", f"paths: {{{PLAN_100}: [{PLAN_220}]}}")

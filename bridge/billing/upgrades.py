@@ -87,6 +87,10 @@ def _refuse_invoices(case: UpgradeCase) -> None:
             "the panel's own."
         )
         raise CannotPrice(Refusal.UPGRADE_PENDING, why)
+    for invoice in case.unknown:
+        if invoice.open:
+            why = f"Invoice {invoice.id} is of a plan change that is in no book: open."
+            raise CannotPrice(Refusal.UPGRADE_PENDING, why)
     for invoice in case.invoices:
         if invoice.open and _bills(invoice, case.service.id):
             if invoice.client_id != case.service.client_id:

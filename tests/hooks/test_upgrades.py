@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from conftest import Kit
 from looking import cancellation, job, rows, staff_lines, texts, upgrade
 
@@ -151,6 +152,27 @@ def test_an_invoice_whose_answer_was_lost_is_found_by_its_note(
     assert sum(kit.panel.invoices_created.values()) == 1
     assert invoice_of(kit).status == "Unpaid"
     assert upgrade(kit, ANNUAL).invoice_id == invoice_of(kit).id
+
+
+def test_a_delivery_that_comes_again_to_an_older_copy_of_the_store_finds_its_invoice(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    before = invoice_of(kit)
+
+    def put_back(db: sa.Connection) -> None:
+        for table in (tables.upgrades, tables.attempts, tables.jobs, tables.events):
+            db.execute(sa.delete(table))
+
+    kit.bridge.store.write(put_back)
+    (ordered,) = [r for r in kit.outbox.delivered if r.type == "AfterModuleUnsuspend"]
+    kit.outbox.send_again(ordered)
+    kit.work()
+
+    assert invoice_of(kit) is before
+    assert sum(kit.panel.invoices_created.values()) == 1
+    assert upgrade(kit, ANNUAL).invoice_id == before.id
+    assert upgrade(kit, ANNUAL).state == "invoiced"
 
 
 ACTS = ["UpdateInvoice", "UpdateClientProduct", "ModuleChangePackage"]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from conftest import Kit
+from dateutil.relativedelta import relativedelta
 from looking import cancellation, job, rows, staff_lines, texts, upgrade
 
 from bridge import wiring
@@ -173,6 +174,27 @@ def test_a_delivery_that_comes_again_to_an_older_copy_of_the_store_finds_its_inv
     assert sum(kit.panel.invoices_created.values()) == 1
     assert upgrade(kit, ANNUAL).invoice_id == before.id
     assert upgrade(kit, ANNUAL).state == "invoiced"
+
+
+def test_a_change_whose_answer_was_lost_at_midnight_began_the_day_before(
+    ordering: Ordering, kit: Kit
+) -> None:
+    kit = ordering(MONTHLY, PLAN_150, "Annually")
+    today = kit.clock.today()
+    kit.clock.set(kit.clock.at(today, 23) + timedelta(minutes=58))
+    kit.panel.faults.add("UpdateClientProduct", "acts_but_loses_the_answer", times=1)
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    for _ in range(2):
+        kit.advance(minutes=6)
+    kit.world.request_cancellation(MONTHLY, "End of Billing Period")
+    kit.work()
+
+    due = kit.world.service(MONTHLY).nextduedate
+    assert kit.clock.today() == today + timedelta(days=1)
+    assert due == today + relativedelta(years=1)
+    assert upgrade(kit, MONTHLY).paid_on == today
+    assert cancellation(kit, MONTHLY).ends == due - timedelta(days=1)
 
 
 ACTS = ["UpdateInvoice", "UpdateClientProduct", "ModuleChangePackage"]

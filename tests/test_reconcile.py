@@ -52,6 +52,28 @@ def test_two_comparisons_before_the_work_take_it_up_once(unheard: Kit) -> None:
     assert len(unheard.events()) == 1
 
 
+def test_one_that_was_on_no_list_when_it_was_taken_up_is_taken_up_anew(
+    unheard: Kit,
+) -> None:
+    compare(unheard)
+    ((number, request),) = unheard.world.cancellations.items()
+    del unheard.world.cancellations[number]
+    for _ in range(3):  # a panel in trouble lists nothing for a while
+        unheard.advance(minutes=6)
+    skipped = job(unheard, "/cancel-now")
+    unheard.world.cancellations[number] = request
+    again = compare(unheard)
+    unheard.work()
+    known = compare(unheard)
+    unheard.advance(hours=10)
+
+    assert "lists no cancellation request" in skipped.reason
+    assert again == [("taken up", 2)]
+    assert known == []
+    assert texts(unheard)[0] == "cancellation_scheduled_now"
+    assert unheard.panel.terminations == {2: 1}
+
+
 def test_an_immediate_request_never_heard_of_comes_before_a_later_end(kit: Kit) -> None:
     kit.world.request_cancellation(2)
     kit.work()

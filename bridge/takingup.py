@@ -7,6 +7,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from bridge.billing.model import CancellationRequest, Service
+from bridge.dispatch import NO_RULE
 from bridge.events import Body, Subject
 from bridge.hooks.schedule_cancellation import NOT_LISTED
 from bridge.preparing import Bench
@@ -22,7 +23,8 @@ def take_up(
     """Put in the event of a request, once: however often it is found missing.
 
     *again*: it was withdrawn since, as it was on no list. One that was on none when
-    it was taken up before, and came to nothing by that, is put in anew.
+    it was taken up before is put in anew; one that met a map without a rule for it
+    is matched by the next.
     """
     now = bench.now()
     kind = "Immediate" if request.immediate else "End of Billing Period"
@@ -44,10 +46,11 @@ def take_up(
         subject=Subject(service=service.id, claims=service.client_id),
     )
 
-    def put(db: sa.Connection) -> str:
-        if not again and _was_not_listed(db, id):
-            return inbox.put(db, replace(made, id=anew, digest=anew), now)
-        return inbox.put(db, made, now)
+    def put(db: sa.Connection) -> None:
+        version = bench.map.current.version
+        if again or not inbox.match_anew(db, id, NO_RULE, version):
+            new = not again and _was_not_listed(db, id)
+            inbox.put(db, replace(made, id=anew, digest=anew) if new else made, now)
 
     bench.store.write(put)
 

@@ -20,6 +20,7 @@ from bridge.errors import StoreUnavailable
 from bridge.intake import Door, problem
 from bridge.preparing import Bench
 from bridge.store import book, limits, reports
+from bridge.watching import out_of_step
 
 log = structlog.get_logger("app")
 blueprint = Blueprint("health", __name__)
@@ -140,6 +141,8 @@ def _pauses(bench: Bench) -> list[str]:
     except StoreUnavailable:
         return []
     found = [] if why is None else [_HELD]  # who and why is not for everybody
+    if apart := out_of_step(bench.panel.clock_off()):
+        found.append(apart)
     return found if newest is None else [*found, reports.why_paused(newest)]
 
 

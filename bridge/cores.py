@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import structlog
 
@@ -27,7 +27,8 @@ def keep_to_one() -> int | None:
     if not hasattr(os, "sched_setaffinity"):
         return None
     try:
-        core = random.choice(freest(os.sched_getaffinity(0), kept_by_others()))  # noqa: S311
+        free = freest(os.sched_getaffinity(0), kept_by_others().values())
+        core = random.choice(free)  # noqa: S311
         os.sched_setaffinity(0, {core})
     except OSError as error:
         log.info("not kept to one core", reason=error.strerror)
@@ -43,17 +44,29 @@ def freest(allowed: Iterable[int], kept: Iterable[int]) -> list[int]:
     return [core for core in cores if times[core] == least]
 
 
-def kept_by_others() -> Iterator[int]:
-    """Yield the core of each process on this machine that keeps to one."""
+def kept_by_others() -> dict[int, int]:
+    """Return the core of each process on this machine that keeps to one.
+
+    The system's own threads do not count: each core has its own, now more of them and
+    now fewer, that hardly compute. Neither do processes that have ended.
+    """
     try:
         names = os.listdir("/proc")
     except OSError:
-        return
+        return {}
+    kept: dict[int, int] = {}
     for name in names:
         if name.isdecimal() and int(name) != os.getpid():
             try:
                 cores = os.sched_getaffinity(int(name))
+                if len(cores) == 1 and _has_a_program(name):
+                    kept[int(name)] = min(cores)
             except OSError:  # it has ended, or may not be looked at
                 continue
-            if len(cores) == 1:
-                yield from cores
+    return kept
+
+
+def _has_a_program(process: str) -> bool:
+    """Tell whether a process has a command line: nothing of the kernel's own has."""
+    with open(f"/proc/{process}/cmdline", "rb") as line:
+        return bool(line.read(1))

@@ -6,9 +6,10 @@ the question needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
@@ -36,6 +37,12 @@ FURTHEST = 60
 _ENOUGH = 3
 #: The invoice of an upgrade is among the newest that were paid.
 _PAID = 10
+_ORDER = re.compile(r"\[bridge upgrade ([0-9a-f]{16})\]")
+
+
+def marker(order_id: str) -> str:
+    """Return the text in its notes by which an order's invoice is known again."""
+    return f"[bridge upgrade {order_id}]"
 
 
 def invoices_of(
@@ -52,30 +59,43 @@ def invoices_of(
     that is open is still an invoice of the service: it tells a period, and speaks
     against a plan change. Only its own client owes it, and only he is told of it.
     """
-    return _look_through(panel, service, begin, earlier_owners)[0]
+    return _look_through(panel, service, begin, earlier_owners).invoices
+
+
+@dataclass
+class _Found:
+    """Those invoices, and whether older ones were left *unread*.
+
+    *ours* are those that orders of plan changes made, for whichever service.
+    """
+
+    invoices: list[Invoice]
+    unread: bool = False
+    ours: list[Invoice] = field(default_factory=list)
 
 
 def _look_through(
     panel: PanelReads, service: Service, begin: Begin, earlier_owners: Sequence[int]
-) -> tuple[list[Invoice], bool]:
-    """Return those invoices, and whether older ones were left unread."""
+) -> _Found:
+    """Return what is found of a service among the invoices of all its owners."""
     owners = [service.client_id]
     owners += [one for one in earlier_owners if one != service.client_id]
     for owner in owners[1:]:
         begin("invoices", owner)
-    found: list[Invoice] = []
-    unread = False
+    found = _Found([])
     for owner in owners:
-        paid = sum(1 for one in found if one.paid and own_lines(one, service.id))
-        his, more = _newest(panel, service.id, owner, paid, begin)
-        found += his
-        unread = unread or more
-    return found, unread
+        known = (one for one in found.invoices if one.paid)
+        paid = sum(1 for one in known if own_lines(one, service.id))
+        his = _newest(panel, service.id, owner, paid, begin)
+        found.invoices += his.invoices
+        found.unread = found.unread or his.unread
+        found.ours += his.ours
+    return found
 
 
 def _newest(
     panel: PanelReads, service_id: int, owner: int, paid: int, begin: Begin
-) -> tuple[list[Invoice], bool]:
+) -> _Found:
     """Return an owner's; *paid* ones of the service were found already.
 
     One that was refunded does not count as paid, and speaks against guessing that
@@ -84,19 +104,18 @@ def _newest(
     counting = [one for one in panel.invoices(owner) if one.counts or one.refunded]
     for listed in counting[1:_ENOUGH] if paid < _ENOUGH else ():
         begin("invoice", listed.id)  # these are read whatever stands on them
-    found: list[Invoice] = []
-    unread = False
+    found = _Found([], ours=[one for one in counting if _ORDER.search(one.notes)])
     for place, listed in enumerate(counting):
         if not listed.open and (paid >= _ENOUGH or place >= FURTHEST):
-            unread = True
+            found.unread = True
             continue
         invoice = panel.invoice(listed.id)
         if invoice.client_id != owner:
             continue
         if any(line.related_id == service_id for line in invoice.lines):
-            found.append(invoice)
+            found.invoices.append(invoice)
             paid += bool(invoice.paid and own_lines(invoice, service_id))
-    return found, unread
+    return found
 
 
 def request_for(panel: PanelReads, service_id: int) -> CancellationRequest | None:
@@ -280,25 +299,30 @@ def upgrade_case(
     date_format: str = "DD/MM/YYYY",
     begin: Begin = begin_nothing,
     earlier_owners: Sequence[int] = (),
+    known: Callable[[str], object] = bool,
 ) -> UpgradeCase:
     """Return everything that a plan change is priced from.
 
     *targets* are the plans that the panel offers, where the add-on told them;
     the map's own `paths:` come before those. *earlier_owners* had the service
-    before: what they paid for the running period is paid.
+    before: what they paid for the running period is paid. *known* tells of an order's
+    id whether the book has it: it may have been brought back from an older copy.
     """
     offered = policy.paths.get(service.product_id)
     if offered is None and targets:
         offered = tuple(targets)
-    invoices, unread = _look_through(panel, service, begin, earlier_owners)
+    found = _look_through(panel, service, begin, earlier_owners)
     return UpgradeCase(
         service=service,
         currency=client.currency,
         new_product=panel.product(product_id),
         old_product=panel.product(service.product_id),
         cycle=cycle,
-        invoices=tuple(invoices),
-        unread=unread,
+        invoices=tuple(found.invoices),
+        unread=found.unread,
+        unknown=tuple(
+            one for one in found.ours if not all(map(known, _ORDER.findall(one.notes)))
+        ),
         today=today,
         charges=tuple(_as_now(panel, charges, begin)),
         upgrade_pending=pending,

@@ -8,7 +8,7 @@ are complete: every page was read, or the method raised.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -36,6 +36,13 @@ def begin_nothing(name: str, *_: object) -> None:
 
 class PanelReads(Protocol):
     """What can be asked without changing anything."""
+
+    def clock_off(self) -> timedelta | None:
+        """Return how far our clock was ahead of the panel's at its last answer.
+
+        It asks nothing. None where the panel does not tell its time.
+        """
+        ...
 
     def client(self, client_id: int) -> Client:
         """Return a client as he is now."""

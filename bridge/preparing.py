@@ -130,6 +130,7 @@ class Bench:
             self.panel_circuit,
             dry_run=self.dry_run,
             hold=partial(self._hold, job),
+            now=self.now if job.acts else None,
             instead=None if panel else shared,
             ahead=ahead,
         )

@@ -14,7 +14,6 @@ import structlog
 from bridge.billing.model import CancellationRequest, Invoice, Service
 from bridge.dispatch import apply_job, end_job, move_job, terminate_job
 from bridge.errors import Reason, RemoteError
-from bridge.events import Body, Subject
 from bridge.hooks.schedule_cancellation import (
     CERTAIN,
     IMMEDIATE,
@@ -22,9 +21,9 @@ from bridge.hooks.schedule_cancellation import (
     terminate_key,
 )
 from bridge.preparing import Bench
-from bridge.store import book, handover, inbox, outbox, reports
-from bridge.store.inbox import Accepted
+from bridge.store import book, handover, outbox, reports
 from bridge.store.outbox import NewJob
+from bridge.takingup import take_up
 
 log = structlog.get_logger("reconcile")
 
@@ -220,7 +219,7 @@ def _unheard(
         detail = f"request {request.id} {news_of_it}: taken up"
         report.differences.append(Difference("taken up", service.id, detail))
         if not dry_run:
-            _take_up(bench, request, service, again=vanished)
+            take_up(bench, request, service, again=vanished)
 
 
 def _may_end_sooner(row: Any) -> bool:
@@ -257,33 +256,6 @@ def _remember_as_over(
     key = key_of(request.service_id, request.id)
     now = bench.now()
     bench.store.write(lambda db: book.keep(db, "cancellations", key, values, now))
-
-
-def _take_up(
-    bench: Bench, request: CancellationRequest, service: Service, *, again: bool
-) -> None:
-    """Make up for the delivery that never came: it takes the same path."""
-    now = bench.now()
-    kind = "Immediate" if request.immediate else "End of Billing Period"
-    data = {
-        "userid": service.client_id,
-        "relid": service.id,
-        "reason": request.reason,
-        "type": kind,
-    }
-    rehearsed = "" if bench.dry_run else "live-"
-    id = f"reconcile-{rehearsed}{request.id}"
-    if again:
-        id += f"-{now:%Y%m%d%H%M}"
-    made = Accepted(
-        id,
-        bench.panel_name,
-        digest=id,
-        body=Body("CancellationRequest", now, data, {"actor": "client"}),
-        occurred_at=now,
-        subject=Subject(service=service.id, claims=service.client_id),
-    )
-    bench.store.write(lambda db: inbox.put(db, made, now))
 
 
 def _invoices(bench: Bench, report: Report, orders: Any, dry_run: bool) -> None:

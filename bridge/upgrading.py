@@ -79,6 +79,7 @@ def price(
         or native_pending(asked, service.client_id),
         date_format=bench.date_format,
         earlier_owners=ours.earlier_owners(service_id),
+        known=ours.order,
     )
     return Quoted(quote(case), service, client, case.new_product.name)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from bridge.billing.transfer_case import Move
 from bridge.breaker import Breaker, CircuitOpen
-from bridge.errors import Rehearsed, RemoteError
+from bridge.errors import Later, Rehearsed, RemoteError
 from bridge.panel import Panel, PanelWrites
 
 T = TypeVar("T")
@@ -20,12 +21,15 @@ T = TypeVar("T")
 _WRITES = frozenset(name for name in vars(PanelWrites) if not name.startswith("_"))
 #: Words that say an outcome of a call without its content.
 _SHOWN = 200
+#: How far our clock may be from the panel's for what acts: as far as a signature's.
+APART = timedelta(minutes=5)
 
 
 class WatchedPanel:
     """Wraps a panel for one job: `calls` holds what was asked and how it went.
 
     *hold* is called before each writing call; what it raises stops that call.
+    *now* is given for a job that acts: it waits while our clock is not the panel's.
     *instead* holds what is called in place of a method of that name; *ahead* runs
     what `begin` names, without it nothing is asked ahead.
     """
@@ -37,6 +41,7 @@ class WatchedPanel:
         *,
         dry_run: bool,
         hold: Callable[[], None] = lambda: None,
+        now: Callable[[], datetime] | None = None,
         instead: Mapping[str, Callable[..., Any]] | None = None,
         ahead: Executor | None = None,
     ) -> None:
@@ -44,6 +49,7 @@ class WatchedPanel:
         self._breaker = breaker
         self._dry_run = dry_run
         self._hold = hold
+        self._now = now
         self._instead = instead or {}
         self._ahead = ahead
         self._begun: dict[tuple[Any, ...], Future[Any]] = {}
@@ -87,9 +93,19 @@ class WatchedPanel:
                 raise
             self._breaker.succeeded()
             self.calls.append(f"{shown}: ok")
+            if self._now is not None and name not in _WRITES:
+                self._in_time(self._now())
             return result
 
         return call
+
+    def _in_time(self, now: datetime) -> None:
+        """Raise Later where our clock and the panel's are too far apart.
+
+        What is due by ours may be hours early, and its days may be others.
+        """
+        if why := out_of_step(self._panel.clock_off()):
+            raise Later(why, now + timedelta(minutes=1))
 
     def _enter(self, shown: str) -> None:
         """Pass the circuit, or raise CircuitOpen.
@@ -118,6 +134,18 @@ class WatchedPanel:
             raise Rehearsed(f"dry run: would {shown}")
 
         return call
+
+
+def out_of_step(off: timedelta | None) -> str:
+    """Say what waits where our clock is *off* from the panel's; else nothing."""
+    if off is None or abs(off) <= APART:
+        return ""
+    minutes = abs(off) // timedelta(minutes=1)
+    way = "ahead of" if off > timedelta(0) else "behind"
+    return (
+        f"the clock is {minutes} minutes {way} the panel's: what acts in the panel "
+        "pauses. Set the clock right"
+    )
 
 
 class Shared(Generic[T]):

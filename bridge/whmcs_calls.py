@@ -9,7 +9,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -139,6 +141,8 @@ class WhmcsApi:
         self._address = f"{url.rstrip('/')}/includes/api.php"
         self._timeout = timeout
         self._now = now
+        self._off: timedelta | None = None
+        self._told = ""
 
     def call(self, action: str, /, **params: Any) -> Any:
         """Call any action and return its whole answer, decoded.
@@ -156,7 +160,24 @@ class WhmcsApi:
             idempotent=reads_only(action),
             service=SERVICE,
         )
+        self._compare_clocks(answer)
         return self._understand(action, answer)
+
+    def clock_off(self) -> timedelta | None:
+        """Return how far our clock was ahead of the panel's at its last answer.
+
+        Below zero it was behind; None where the panel does not tell its time.
+        """
+        return self._off
+
+    def _compare_clocks(self, answer: Answer) -> None:
+        told = answer.header("Date")
+        if told == self._told:  # it tells whole seconds, and costs more to read
+            return
+        with suppress(ValueError, TypeError, OverflowError):
+            at = parsedate_to_datetime(told)
+            self._off = self._now() - at.replace(tzinfo=at.tzinfo or UTC)
+            self._told = told
 
     def _understand(self, action: str, answer: Answer) -> Any:
         """Return what was answered, or raise what the panel meant by it."""

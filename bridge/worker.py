@@ -16,6 +16,7 @@ import sqlalchemy as sa
 import structlog
 
 from bridge import dispatch
+from bridge.acting import Acting
 from bridge.errors import (
     BridgeError,
     ErrorClass,
@@ -56,12 +57,15 @@ class Worker:
     _paused: bool = False
     _suspect: str = ""
     _recorder: Recorder = field(init=False)
+    _acting: Acting = field(init=False)
 
     def __post_init__(self) -> None:
         self._recorder = Recorder(self.bench, 2 * self.threads)
+        self._acting = Acting(self.bench.now)
 
     def run(self, poll: float = 0.5) -> None:
         """Work until `stop`: look for due jobs when woken and every *poll* seconds."""
+        self._acting.look()
         self._lanes = Lanes(
             self.threads,
             lambda group: self._act(*group),
@@ -148,6 +152,7 @@ class Worker:
         except StoreUnavailable as error:
             log.warning("store unavailable", reason=str(error))
             return False
+        self._acting.look()
         for group in self._groups(jobs, events):
             self._lanes.start(group)
         return bool(jobs)
@@ -228,14 +233,25 @@ class Worker:
     def _act(self, jobs: list[Job], events: dict[str, Event]) -> Finish:
         """Run a job (or several alerts as one message) and record what came of it."""
         over = False
+        if not self._acting.begins(jobs[0]):
+            return self._after_the_first(jobs)
         try:
             finish = self._run_and_record(jobs, events)
             over = finish.run_at is None
             return finish
         finally:
+            self._acting.over(jobs[0])
             self.bench.sending.left(jobs[0].key, over=over)
             if self._suspect == jobs[0].key:
                 self._suspect = ""
+
+    def _after_the_first(self, jobs: list[Job]) -> Finish:
+        """Let a job that may still be at work be looked at anew when that is over."""
+        at = self.bench.now() + ACTING_LEASE
+        why = "the clock was set on: its last call may not be over yet"
+        log.warning("put off", job=jobs[0].key, reason=why)
+        self.bench.store.write(lambda db: claims.put_off(db, jobs, at, why))
+        return Finish("waiting", why, run_at=at)
 
     def _run_and_record(self, jobs: list[Job], events: dict[str, Event]) -> Finish:
         now = self.bench.now()

@@ -18,10 +18,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import CONFIG, Kit
-from looking import cancellation, texts
+from looking import cancellation, job, texts
 
-from bridge import wiring
+from bridge import upgrading, wiring
 from bridge.demo.clock import Clock
+from bridge.demo.panel_example import PLAN_150
 from bridge.hooks.quiet import quiet_until
 
 SANTIAGO, NEW_YORK = "America/Santiago", "America/New_York"
@@ -163,6 +164,40 @@ def test_a_clock_set_back_runs_nothing_early_and_nothing_twice(kit: Kit) -> None
 
     assert kit.panel.terminations == {2: 1}
     assert texts(kit).count("cancellation_done") == 1
+
+
+@pytest.mark.parametrize("hours", [3, -3])
+def test_nothing_ends_while_our_clock_is_not_the_panels(kit: Kit, hours: int) -> None:
+    kit.world.request_cancellation(2, "Immediate")
+    kit.work()
+    kit.clock.set(kit.clock.at(kit.clock.today(), 20))
+    kit.panel.dated = Clock(kit.clock.now() - timedelta(hours=hours))
+    kit.work()
+    waits = job(kit, "/terminate")
+    ready = kit.bridge.app().test_client().get("/readyz").get_json()
+    before = dict(kit.panel.terminations)
+    kit.panel.dated = kit.clock
+    kit.advance(minutes=1)
+
+    way = "ahead of" if hours > 0 else "behind"
+    assert before == {}
+    assert waits.state == "waiting"
+    assert f"the clock is 180 minutes {way} the panel's" in waits.reason
+    assert waits.reason in ready["warnings"]
+    assert kit.panel.terminations == {2: 1}
+
+
+def test_no_invoice_is_made_while_our_clock_is_not_the_panels(kit: Kit) -> None:
+    bench = kit.bridge.bench
+    upgrading.order(bench, upgrading.price(bench, 1, PLAN_150, None), "ana", "seed")
+    kit.panel.dated = Clock(kit.clock.now() - timedelta(minutes=6))
+    kit.work()
+    before = kit.panel.count("CreateInvoice")
+    kit.panel.dated = Clock(kit.clock.now() - timedelta(minutes=4))
+    kit.advance(minutes=1)
+
+    assert before == 0
+    assert kit.panel.count("CreateInvoice") == 1
 
 
 def test_a_clock_that_jumps_on_by_a_day_is_late_at_most(kit: Kit) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Kit
+from conftest import CONFIG, Kit
 from looking import cancellation, job, rows, staff_lines, texts
 
 from bridge import wiring
@@ -50,6 +50,50 @@ def test_two_comparisons_before_the_work_take_it_up_once(unheard: Kit) -> None:
     unheard.work()
 
     assert len(unheard.events()) == 1
+
+
+def test_one_that_was_on_no_list_when_it_was_taken_up_is_taken_up_anew(
+    unheard: Kit,
+) -> None:
+    compare(unheard)
+    ((number, request),) = unheard.world.cancellations.items()
+    del unheard.world.cancellations[number]
+    for _ in range(3):  # a panel in trouble lists nothing for a while
+        unheard.advance(minutes=6)
+    skipped = job(unheard, "/cancel-now")
+    unheard.world.cancellations[number] = request
+    again = compare(unheard)
+    unheard.work()
+    known = compare(unheard)
+    unheard.advance(hours=10)
+
+    assert "lists no cancellation request" in skipped.reason
+    assert again == [("taken up", 2)]
+    assert known == []
+    assert texts(unheard)[0] == "cancellation_scheduled_now"
+    assert unheard.panel.terminations == {2: 1}
+
+
+def test_one_that_met_a_map_without_its_rule_is_taken_up_anew_by_the_next(
+    unheard: Kit, bridge_for: Callable[..., wiring.Bridge], config_with: Any
+) -> None:
+    whole = (CONFIG / "hooks.yaml").read_text("utf-8")
+    rules = whole[
+        whole.index("  CancellationRequest:\n") : whole.index("  # --- Presup")
+    ]
+    before = replace(unheard, bridge=bridge_for(config_dir=config_with((rules, ""))))
+    for _ in range(2):
+        compare(before)
+        before.work()
+    ruled_by_none = len(unheard.events())
+    again = compare(unheard)
+    unheard.work()
+    unheard.advance(hours=10)
+
+    assert ruled_by_none == 1
+    assert again == [("taken up", 2)]
+    assert texts(unheard)[0] == "cancellation_scheduled_now"
+    assert unheard.panel.terminations == {2: 1}
 
 
 def test_an_immediate_request_never_heard_of_comes_before_a_later_end(kit: Kit) -> None:

@@ -40,6 +40,43 @@ def test_nothing_is_ordered_beside_an_upgrade_in_the_panel_that_waits_to_be_paid
     assert str(over.charge) == "50.00"
 
 
+@pytest.fixture
+def forgotten(kit, quoted):
+    """The invoice of an order that an older copy of the store does not have."""
+    upgrading.order(kit.bridge.bench, quoted, "ana", "seed")
+    kit.work()
+    older_copy(kit)
+    return max(kit.world.invoices)
+
+
+def older_copy(kit):
+    def put_back(db):
+        db.execute(sa.delete(tables.upgrades))
+        db.execute(sa.delete(tables.jobs).where(tables.jobs.c.key.like("upgrade:%")))
+
+    kit.bridge.store.write(put_back)
+
+
+def test_an_order_that_the_store_forgot_is_not_invoiced_a_second_time(kit, forgotten):
+    quote = upgrading.price(kit.bridge.bench, 1, PLAN_150, None).quote
+    kit.world.cancel_invoice(forgotten)
+    over = upgrading.price(kit.bridge.bench, 1, PLAN_150, None).quote
+
+    assert (quote.allowed, quote.refusal) == (False, "upgrade_pending")
+    assert f"Invoice {forgotten} is of a plan change that is in no book" in quote.reason
+    assert str(over.charge) == "50.00"
+
+
+def test_what_was_paid_for_an_order_that_the_store_forgot_is_not_billed_again(
+    kit, forgotten
+):
+    kit.world.pay_invoice(forgotten)
+    quote = upgrading.price(kit.bridge.bench, 1, PLAN_150, None).quote
+
+    assert (quote.allowed, quote.refusal) == (False, "not_priced")
+    assert f"invoice {forgotten} is of a plan change in no book" in quote.reason
+
+
 def test_the_same_seed_is_the_same_order(kit, quoted):
     first = upgrading.order(kit.bridge.bench, quoted, "ana", "seed")
     again = upgrading.order(kit.bridge.bench, quoted, "ana", "seed")

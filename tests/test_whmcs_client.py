@@ -6,7 +6,7 @@ import base64
 import dataclasses
 import json
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -692,3 +692,23 @@ def test_an_id_that_is_no_whole_number_is_unreadable(value):
     error = failure(client_of(FakeTransport(told)).client, 1)
 
     assert error.detail == ("GetClientsDetails: id: not a whole number")
+
+
+@pytest.mark.parametrize(
+    ("told", "off"),
+    [
+        ("Tue, 01 Dec 2026 09:50:00 GMT", timedelta(minutes=10)),
+        ("Tue, 01 Dec 2026 10:00:30 GMT", timedelta(seconds=-30)),
+        ("Tue, 01 Dec 2026 07:00:00 -0300", timedelta(0)),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_how_far_the_clocks_are_apart_is_read_from_each_answer(told, off):
+    version = {"result": "success", "whmcs": {"version": "8.13.1"}}
+    client = client_of(FakeTransport(saying(version, date=told)))
+    before = client.clock_off()
+    client.version()
+
+    assert before is None
+    assert client.clock_off() == off

@@ -79,7 +79,7 @@ def test_every_method_of_a_panel_is_there():
     asked = inspect.getmembers(PanelReads) + inspect.getmembers(PanelWrites)
     names = {name for name, _ in asked if not name.startswith("_")}
 
-    assert len(names) == 32
+    assert len(names) == 33
     assert all(callable(getattr(WhmcsClient, name)) for name in names)
 
 

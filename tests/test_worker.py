@@ -409,6 +409,51 @@ class SlowPanel:
         return found
 
 
+def test_a_clock_set_on_during_a_call_lets_no_other_thread_make_it_again(
+    kit: Kit,
+) -> None:
+    kit.world.request_cancellation(2, "Immediate")
+    kit.work()
+    kit.clock.set(kit.clock.at(kit.clock.today(), 20))
+    jumping = JumpingPanel(kit)
+    kit.bridge.bench.panel = jumping  # type: ignore[assignment] # a panel all the same
+    kit.bridge.worker.drain()
+    called = kit.panel.count("ModuleTerminate")
+    waits = job(kit, "/terminate")
+    kit.advance(minutes=6)
+
+    assert jumping.jumped
+    assert called == 1
+    assert waits.state == "waiting"
+    assert "the clock was set on" in waits.reason
+    assert kit.panel.terminations == {2: 1}
+    assert job(kit, "/terminate").state == "done"
+    assert texts(kit).count("cancellation_done") == 1
+
+
+class JumpingPanel:
+    """A panel during whose first termination the clock is set on by an hour.
+
+    Meanwhile another thread looks for what is due.
+    """
+
+    def __init__(self, kit: Kit) -> None:
+        self._panel = kit.bridge.bench.panel
+        self._kit = kit
+        self.jumped = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._panel, name)
+
+    def terminate(self, number: int) -> None:
+        """End a service, after the others had their look."""
+        if not self.jumped:
+            self.jumped = True
+            self._kit.clock.advance(timedelta(hours=1))
+            self._kit.bridge.worker.drain()
+        self._panel.terminate(number)
+
+
 def test_threads_take_what_comes_and_stop_when_told(kit: Kit) -> None:
     for _ in range(12):
         bill(kit)

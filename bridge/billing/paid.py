@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
+
+from dateutil.relativedelta import relativedelta
 
 from bridge.billing.model import (
     Cycle,
@@ -50,6 +53,7 @@ def already_paid(case: UpgradeCase) -> Paid:
     CannotPrice where it is not certain which. The invoices must have lines.
     """
     running = None if case.paid_basis == "recurring" else _running(case)
+    _refuse_forgotten(case, running)
     if running is None:
         return _recurring(case)
     discounts = tuple(_discounts(case.service, running))
@@ -62,6 +66,19 @@ def already_paid(case: UpgradeCase) -> Paid:
             f"the discounts on invoice {running.invoice.id} exceed the price"
         )
     return Paid("invoice", lines)
+
+
+def _refuse_forgotten(case: UpgradeCase, running: _Billed | None) -> None:
+    """Refuse where a plan change was paid that nobody remembers: it may count."""
+    if running is not None:
+        since = running.period.first_day
+    else:
+        since = case.today - relativedelta(months=case.service.cycle.months or 12)
+    for invoice in case.unknown:
+        day = invoice.paid_at.date() if invoice.paid_at else invoice.date
+        # The day is another in another zone.
+        if invoice.paid and (day is None or day >= since - timedelta(days=1)):
+            raise _unknown(f"invoice {invoice.id} is of a plan change in no book")
 
 
 def _recurring(case: UpgradeCase) -> Paid:

@@ -22,7 +22,8 @@ class UpgradeCase:
 
     *currency* is the client's. *invoices* are his and, for what they
     billed of this service, earlier owners', with their lines; *unread* says that
-    there are older ones that nobody looked at. *offered* are the
+    there are older ones that nobody looked at; *unknown* are of plan changes that
+    nobody remembers. *offered* are the
     plans offered for this one, None where there is no such list.
     *paid_basis* is `invoice` or `recurring`; *ladders* hold product ids, the
     lowest plan first; *date_format* is the panel's.
@@ -38,6 +39,7 @@ class UpgradeCase:
     charges: tuple[PaidCharge, ...] = ()
     upgrade_pending: bool = False
     unread: bool = False
+    unknown: tuple[Invoice, ...] = ()
     offered: frozenset[int] | None = None
     paid_basis: str = "invoice"
     ladders: tuple[tuple[int, ...], ...] = ()

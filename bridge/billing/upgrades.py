@@ -26,6 +26,7 @@ __all__ = [
     "QuoteLine",
     "UpgradeCase",
     "UpgradeQuote",
+    "began_on",
     "first_due",
     "is_downgrade",
     "quote",
@@ -52,6 +53,17 @@ def first_due(cycle: Cycle, enabled_on: date) -> date | None:
     None where the cycle has no periods.
     """
     return None if cycle.months is None else nth_due(enabled_on, cycle, 1)
+
+
+def began_on(cycle: Cycle, due: date | None, today: date) -> date:
+    """Return the day on which a plan was enabled whose period is due on *due*.
+
+    It is *today* where that day cannot be told from it, or would not be over.
+    """
+    if due is None or cycle.months is None:
+        return today
+    day = nth_due(due, cycle, -1)
+    return day if day <= today and first_due(cycle, day) == due else today
 
 
 def _refuse_service(case: UpgradeCase) -> None:
@@ -87,6 +99,10 @@ def _refuse_invoices(case: UpgradeCase) -> None:
             "the panel's own."
         )
         raise CannotPrice(Refusal.UPGRADE_PENDING, why)
+    for invoice in case.unknown:
+        if invoice.open:
+            why = f"Invoice {invoice.id} is of a plan change that is in no book: open."
+            raise CannotPrice(Refusal.UPGRADE_PENDING, why)
     for invoice in case.invoices:
         if invoice.open and _bills(invoice, case.service.id):
             if invoice.client_id != case.service.client_id:

@@ -11,10 +11,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any, NamedTuple
 
+from bridge.demo.clock import Clock
 from bridge.demo.faults import HTML, Fault, Faults, Reply
 from bridge.demo.panel_check import (
     WrongCallError,
@@ -67,7 +69,7 @@ class Panel:
     documents it. *empty* is how empty lists are written: list, blank, missing, null or
     plain; *flattened* the other form of GetCancelledPackages. None in *allowed_ips*
     and *permissions* lets everybody in. Without ``install_addon`` there is no
-    ``transfer.php``.
+    ``transfer.php``. Where *dated* is a clock, answers tell its time (``Date``).
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Panel:
         self.permissions: set[str] | None = None
         self.empty = "list"
         self.flattened = False
+        self.dated: Clock | None = None
         self.faults = Faults()
         self.transfers: Transfers | None = None
         self.calls: list[Called] = []
@@ -126,6 +129,13 @@ class Panel:
 
     def handle(self, request: Request) -> Reply:
         """Answer one request, or spoil the answer if a fault is armed."""
+        reply = self._answer(request)
+        if self.dated is None:
+            return reply
+        told = format_datetime(self.dated.now().astimezone(UTC), usegmt=True)
+        return replace(reply, headers={**reply.headers, "Date": told})
+
+    def _answer(self, request: Request) -> Reply:
         if self.faults.outage:
             return self.faults.turn_away()
         if request.path.endswith(TRANSFER_PATH) and self.transfers is not None:

@@ -8,7 +8,7 @@ from bridge.billing.cancellations import owed
 from bridge.billing.model import Cycle, Invoice, Service
 from bridge.billing.money import round_half_up
 from bridge.billing.ranks import list_price
-from bridge.billing.upgrades import first_due
+from bridge.billing.upgrades import began_on, first_due
 from bridge.errors import Parked, Skipped
 from bridge.gather import invoices_of
 from bridge.hooks import Outcome, action
@@ -40,7 +40,8 @@ def apply_upgrade(ctx: Context, *, order: str) -> Outcome:
         ctx.later("apply_upgrade", key=step_key(row.id, "apply"), order=row.id)
         return {"order": row.id, "service": row.service_id, "how": "it is paid"}
     service = ctx.panel.service(row.service_id)
-    if not _applied(row, service):
+    cycle, enabled = Cycle(row.cycle), ctx.today
+    if not (applied := _applied(row, service)):
         if problem := (
             changed(row, service)
             or _repriced(ctx, row, service)
@@ -50,15 +51,16 @@ def apply_upgrade(ctx: Context, *, order: str) -> Outcome:
             reason = f"{problem}: nothing was applied, the invoice is paid"
             ctx.keep("upgrades", row.id, was=row.state, state="staff", reason=reason)
             raise ctx.staff(f"upgrade {row.id} of service {service.id}: {reason}")
-        cycle = Cycle(row.cycle)
         ctx.panel.change_service(
             service.id,
             product_id=row.to_product_id,
             cycle=cycle,
             recurring=row.recurring,
-            next_due=first_due(cycle, ctx.today) if row.new_period else None,
+            next_due=first_due(cycle, enabled) if row.new_period else None,
         )
-    paid_on = row.paid_on or ctx.today
+    if applied and row.new_period:  # an earlier try may have been the day before
+        enabled = began_on(cycle, service.next_due, ctx.today)
+    paid_on = row.paid_on or enabled
     ctx.keep("upgrades", row.id, was=row.state, state="applying", paid_on=paid_on)
     ctx.later("change_package", key=step_key(row.id, "package"), order=row.id)
     return {"order": row.id, "service": service.id, "product": row.to_product}

@@ -13,6 +13,7 @@ from marshmallow import fields, validate
 from bridge.billing.model import Cycle, Invoice, Service
 from bridge.billing.upgrades import UpgradeQuote
 from bridge.errors import Parked, Rehearsed, Skipped
+from bridge.gather import marker
 from bridge.hooks import Outcome, action
 from bridge.hooks.context import Context
 from bridge.hooks.price_upgrade import price
@@ -96,7 +97,7 @@ def _order(ctx: Context, to: int, cycle: str) -> Outcome:
 
 def _keep(ctx: Context, id: str, service: Service, to: int, cycle: Cycle) -> Decimal:
     """Keep an order, within the caps, and return what it charges."""
-    quoted = price(ctx, to, cycle, ordering=True)
+    quoted = price(ctx, to, cycle, order=id)
     if not quoted.allowed or quoted.charge is None:
         raise ctx.staff(f"the upgrade is refused ({quoted.refusal}): {quoted.reason}")
     values = order_values(service, quoted, ctx.panel.product(to).name, ctx.now)
@@ -122,14 +123,9 @@ def _row(ctx: Context, id: str) -> Order:
     return row
 
 
-def marker(row: Order) -> str:
-    """Return the text by which an invoice of ours is known again."""
-    return f"[bridge upgrade {row.id}]"
-
-
 def _made_already(ctx: Context, row: Order) -> int | None:
     """Look for the invoice that an earlier try may have made."""
-    made = [i for i in ctx.panel.invoices(row.client_id) if marker(row) in i.notes]
+    made = [i for i in ctx.panel.invoices(row.client_id) if marker(row.id) in i.notes]
     if len(made) > 1:
         ids = ", ".join(str(invoice.id) for invoice in made)
         raise _for_staff(ctx, row, f"the panel has several invoices of it: {ids}")
@@ -169,7 +165,7 @@ def _make(ctx: Context, row: Order) -> int:
         amount=row.charge,
         day=ctx.today,
         due=ctx.today + timedelta(days=_DAYS_TO_PAY),
-        notes=marker(row),
+        notes=marker(row.id),
     )
 
 

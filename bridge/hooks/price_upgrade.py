@@ -38,11 +38,11 @@ def price_upgrade(ctx: Context) -> tuple[Any, str]:
 
 
 def price(
-    ctx: Context, product_id: int, cycle: Cycle, *, ordering: bool = False
+    ctx: Context, product_id: int, cycle: Cycle, *, order: str = ""
 ) -> UpgradeQuote:
     """Return the quote for the event's service, everything read from the panel.
 
-    *ordering*: it is for an order of ours, beside which the panel has none.
+    *order*: it is for this order of ours, beside which the panel has none.
     """
     facts = ctx.facts
     service = facts.service
@@ -50,7 +50,7 @@ def price(
     facts.owners()
     ctx.client_id = service.client_id
     targets = ctx.event.context.get("upgrade_targets") if ctx.event else None
-    order = ctx.book.pending_order(service.id)
+    pending = ctx.book.pending_order(service.id)
     case = upgrade_case(
         ctx.panel,
         service,
@@ -60,12 +60,13 @@ def price(
         ctx.today,
         ctx.policies.upgrades,
         charges=ctx.book.paid_charges(service.id),
-        pending=(order is not None and not order.native)
-        or (ordering and native_pending(ctx.panel, service.client_id)),
+        pending=(pending is not None and not pending.native)
+        or (bool(order) and native_pending(ctx.panel, service.client_id)),
         targets=targets,
         date_format=ctx.date_format,
         begin=ctx.begin,
         earlier_owners=ctx.book.earlier_owners(service.id),
+        known=lambda one: one == order or ctx.book.order(one),
     )
     return quote(case)
 

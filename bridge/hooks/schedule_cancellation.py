@@ -22,6 +22,8 @@ IMMEDIATE, END_OF_PERIOD = "immediate", "end_of_period"
 #: The hook fires while the request is being made: ask again for so long.
 _PATIENCE = timedelta(minutes=10)
 _AGAIN = timedelta(seconds=20)
+#: How the reason begins where it was on none then either.
+NOT_LISTED = "the panel lists no cancellation request"
 #: A request that was on no list for so long is gone: one list may be wrong.
 CERTAIN = timedelta(minutes=10)
 #: What should have ended longer ago waits for staff.
@@ -172,10 +174,7 @@ def _not_listed(ctx: Context, service: Service) -> Exception:
     began = ctx.created_at or ctx.now
     if ctx.now - began < _PATIENCE:
         return ctx.not_now("the panel does not list the request yet", ctx.now + _AGAIN)
-    return Skipped(
-        f"the panel lists no cancellation request for service {service.id}: "
-        "withdrawn, or never made"
-    )
+    return Skipped(f"{NOT_LISTED} for service {service.id}: withdrawn, or never made")
 
 
 def _sooner(request: CancellationRequest, known: Cancellation) -> bool:

@@ -155,6 +155,17 @@ def state_of(db: sa.Connection, id: str) -> str | None:
     return db.execute(sa.select(events.c.state).where(events.c.id == id)).scalar()
 
 
+def match_anew(db: sa.Connection, id: str, left_in: str, version: str) -> bool:
+    """Have an event matched once more that another map than *version* left in a state.
+
+    False where none did.
+    """
+    change = sa.update(events).where(
+        events.c.id == id, events.c.state == left_in, events.c.map_version != version
+    )
+    return bool(db.execute(change.values(state="new", reason=None)).rowcount)
+
+
 def many(db: sa.Connection, ids: Sequence[str]) -> dict[str, Event]:
     """Return events by id, in one query."""
     if not ids:

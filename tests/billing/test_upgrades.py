@@ -1,7 +1,7 @@
 """What a plan change costs: the table of the rules, row by row, and refusals."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,7 +14,7 @@ from bridge.billing.model import (
     Product,
     Refusal,
 )
-from bridge.billing.upgrades import first_due, quote
+from bridge.billing.upgrades import began_on, first_due, quote
 
 from .builders import (
     ANNUALLY,
@@ -244,3 +244,23 @@ def test_a_quote_is_never_below_zero_and_never_raises(
 
     assert (got.charge is not None and got.charge >= 0) == got.allowed
     assert (got.refusal is None) == got.allowed
+
+
+@pytest.mark.parametrize(
+    ("cycle", "due", "today", "day"),
+    [
+        (Cycle.ANNUALLY, "2027-11-02", "2026-11-03", "2026-11-02"),
+        (Cycle.ANNUALLY, "2027-11-03", "2026-11-03", "2026-11-03"),
+        (Cycle.ANNUALLY, "2029-02-28", "2028-02-29", "2028-02-28"),  # or the 29th
+        (Cycle.MONTHLY, "2026-12-02", "2026-11-05", "2026-11-02"),
+        (Cycle.MONTHLY, "2026-12-31", "2026-12-01", "2026-12-01"),  # of no day
+        (Cycle.ANNUALLY, "2028-11-03", "2026-11-03", "2026-11-03"),  # not over
+        (Cycle.ANNUALLY, None, "2026-11-03", "2026-11-03"),
+        (Cycle.FREE, "2027-11-02", "2026-11-03", "2026-11-03"),
+    ],
+)
+def test_when_a_plan_was_enabled_is_told_by_its_due_day(cycle, due, today, day):
+    due = None if due is None else date.fromisoformat(due)
+    found = began_on(cycle, due, date.fromisoformat(today))
+
+    assert found == date.fromisoformat(day)

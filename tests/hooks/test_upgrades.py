@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from conftest import Kit
+from dateutil.relativedelta import relativedelta
 from looking import cancellation, job, rows, staff_lines, texts, upgrade
 
 from bridge import wiring
@@ -151,6 +153,48 @@ def test_an_invoice_whose_answer_was_lost_is_found_by_its_note(
     assert sum(kit.panel.invoices_created.values()) == 1
     assert invoice_of(kit).status == "Unpaid"
     assert upgrade(kit, ANNUAL).invoice_id == invoice_of(kit).id
+
+
+def test_a_delivery_that_comes_again_to_an_older_copy_of_the_store_finds_its_invoice(
+    ordering: Ordering,
+) -> None:
+    kit = ordering(ANNUAL, PLAN_150)
+    before = invoice_of(kit)
+
+    def put_back(db: sa.Connection) -> None:
+        for table in (tables.upgrades, tables.attempts, tables.jobs, tables.events):
+            db.execute(sa.delete(table))
+
+    kit.bridge.store.write(put_back)
+    (ordered,) = [r for r in kit.outbox.delivered if r.type == "AfterModuleUnsuspend"]
+    kit.outbox.send_again(ordered)
+    kit.work()
+
+    assert invoice_of(kit) is before
+    assert sum(kit.panel.invoices_created.values()) == 1
+    assert upgrade(kit, ANNUAL).invoice_id == before.id
+    assert upgrade(kit, ANNUAL).state == "invoiced"
+
+
+def test_a_change_whose_answer_was_lost_at_midnight_began_the_day_before(
+    ordering: Ordering, kit: Kit
+) -> None:
+    kit = ordering(MONTHLY, PLAN_150, "Annually")
+    today = kit.clock.today()
+    kit.clock.set(kit.clock.at(today, 23) + timedelta(minutes=58))
+    kit.panel.faults.add("UpdateClientProduct", "acts_but_loses_the_answer", times=1)
+    kit.world.pay_invoice(invoice_of(kit).id)
+    kit.work()
+    for _ in range(2):
+        kit.advance(minutes=6)
+    kit.world.request_cancellation(MONTHLY, "End of Billing Period")
+    kit.work()
+
+    due = kit.world.service(MONTHLY).nextduedate
+    assert kit.clock.today() == today + timedelta(days=1)
+    assert due == today + relativedelta(years=1)
+    assert upgrade(kit, MONTHLY).paid_on == today
+    assert cancellation(kit, MONTHLY).ends == due - timedelta(days=1)
 
 
 ACTS = ["UpdateInvoice", "UpdateClientProduct", "ModuleChangePackage"]

@@ -11,6 +11,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import structlog
 
@@ -51,9 +52,22 @@ def kept_by_others() -> Iterator[int]:
         return
     for name in names:
         if name.isdecimal() and int(name) != os.getpid():
-            try:
-                cores = os.sched_getaffinity(int(name))
-            except OSError:  # it has ended, or may not be looked at
-                continue
-            if len(cores) == 1:
-                yield from cores
+            core = core_of(int(name))
+            if core is not None:
+                yield core
+
+
+def core_of(process: int) -> int | None:
+    """Return the core that a process keeps to, or None if it may use several.
+
+    Also None for what has ended and for the kernel's own threads, which have no
+    command line: each core has some, idle and not equally many, and they would
+    outweigh the processes.
+    """
+    try:
+        cores = os.sched_getaffinity(process)
+        if len(cores) > 1 or not Path(f"/proc/{process}/cmdline").read_bytes():
+            return None
+    except OSError:  # it has ended, or may not be looked at
+        return None
+    return min(cores)

@@ -61,6 +61,16 @@ def test_every_thread_keeps_to_the_core_and_others_are_seen():
     assert child.returncode == 0
 
 
+def test_what_computes_nothing_is_not_counted():
+    """One that has ended has no command line, as the kernel's own threads have none."""
+    pin = "from bridge import cores; cores.keep_to_one()"
+    with subprocess.Popen([sys.executable, "-c", pin]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        kept, counted = os.sched_getaffinity(child.pid), cores.core_of(child.pid)
+    assert len(kept) == 1
+    assert counted is None
+
+
 @pytest.mark.parametrize("word", ["true", "false"])
 def test_run_keeps_to_one_core_unless_told_not_to(stage, word):  # noqa: F811
     _, env, _ = stage

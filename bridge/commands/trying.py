@@ -115,10 +115,12 @@ def _body(
     *,
     made_up: bool = False,
 ) -> dict[str, Any]:
-    from bridge.samples import CONTEXTS
+    from bridge.samples import CONTEXTS, sample_data
 
     context = copy.deepcopy(CONTEXTS.get(hookpoint, {})) if made_up else {}
-    document: dict[str, Any] = {"data": sample_data(hookpoint), "context": context}
+    names = [pair.partition("=")[0] for pair in pairs]
+    data = sample_data(hookpoint, () if made_up else names)
+    document: dict[str, Any] = {"data": data, "context": context}
     if fixture is not None:
         try:
             read = json.loads(fixture.read_text(encoding="utf-8"))
@@ -162,29 +164,8 @@ def _put(document: dict[str, Any], key: str, value: str) -> None:
         holder[leaf] = value
 
 
-_WORDS = {
-    "status": "Delivered",
-    "type": "End of Billing Period",
-    "newproductbillingcycle": "annually",
-    "oldproductid": 21,
-    "newproductid": 22,
-    "pid": 22,
-}
-_REMINDER = {"type": "reminder"}
 #: So long a step waits for what another one of its event finds out first.
 _MOMENT = timedelta(seconds=6)
-
-
-def sample_data(hookpoint: str) -> dict[str, Any]:
-    """Return data as the hookpoint may carry it: every id is 1."""
-    data: dict[str, Any] = {}
-    for name, kind in catalogue()[hookpoint].fields.items():
-        holder, _, leaf = name.rpartition(".")
-        value: Any = _WORDS.get(leaf, 1 if kind == "int" or leaf.endswith("id") else "")
-        if hookpoint == "InvoicePaymentReminder":
-            value = _REMINDER.get(leaf, value)
-        (data.setdefault(holder, {}) if holder else data)[leaf] = value
-    return data
 
 
 def _preview(
@@ -214,7 +195,7 @@ def _preview(
         bridge.bench.preview = True
         bridge.bench.panel = asked.of(bridge.bench.panel)
         try:
-            return _outcome(bridge, hookpoint, body, clock)
+            return _outcome(bridge, hookpoint, body, clock, asked)
         finally:
             bridge.close()
 
@@ -235,7 +216,7 @@ class _Clock:
 
 
 def _outcome(
-    bridge: Any, hookpoint: str, body: dict[str, Any], clock: _Clock
+    bridge: Any, hookpoint: str, body: dict[str, Any], clock: _Clock, asked: _Asked
 ) -> dict[str, Any]:
     from bridge.commands.events import describe
     from bridge.decisions import Decider
@@ -254,8 +235,9 @@ def _outcome(
     else:
         bridge.store.write(lambda db: inbox.put(db, accepted, now))
         bridge.worker.drain(200)
-        clock.skip(_MOMENT)
-        bridge.worker.drain(200)
+        if asked.failed is None:  # else it would ask the panel again
+            clock.skip(_MOMENT)
+            bridge.worker.drain(200)
     found = describe(bridge.store, id)
     if found is None:
         raise BridgeError("the preview was not kept")

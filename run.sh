@@ -67,9 +67,11 @@ make_venv() {
         say "Making $1 with $("$python" --version 2>&1) ..."
         if command -v uv >/dev/null 2>&1; then
             uv venv -q --python "$("$python" -c 'import sys; print(sys.executable)')" "$1"
-        elif ! "$python" -m venv "$1" >/dev/null 2>&1; then
+        elif ! why=$("$python" -m venv "$1" 2>&1); then
             rm -rf "$1"
-            say "run.sh: $python cannot make virtual environments (on Debian: apt-get install python3-venv)."
+            fits "$python" "sys, venv, ensurepip" || why="on Debian: apt-get install python3-venv"
+            say "run.sh: $python cannot make virtual environments (${why##*
+})."
             exit 1
         fi
     fi

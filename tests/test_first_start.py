@@ -105,6 +105,33 @@ def test_without_any_python_one_line_says_so(checkout):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("lacks", "reason"),
+    [
+        ("ensurepip", "on Debian: apt-get install python3-venv"),
+        ("room", "Error: [Errno 28] No space left on device: '.venv'"),
+    ],
+)
+def test_an_environment_that_cannot_be_made_is_said_with_the_reason(
+    lacks, reason, checkout
+):
+    script = f"""
+case "$*" in
+*ensurepip*) [ {lacks} = room ] || exit 1 ;;
+"-m venv"*) echo "Some words first"; echo "{reason}" >&2; exit 1 ;;
+esac
+exec {sys.executable} "$@"
+"""
+    program(checkout / "tools" / "python", script)
+
+    done = start(checkout, PYTHON=str(checkout / "tools" / "python"))
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[1:] == [
+        f"run.sh: {checkout}/tools/python cannot make virtual environments ({reason})."
+    ]
+
+
 @pytest.mark.parametrize("broken", ["interrupted", "upgraded", "removed"])
 def test_an_environment_that_is_broken_is_made_anew(checkout, broken):
     start(checkout, PYTHON=sys.executable)

@@ -37,8 +37,9 @@ find_python() {
 whole() {
     "$1/bin/python" -ISc '
 import os, sys
-sys.exit(not os.path.isdir("%s/lib/python%d.%d" % (sys.argv[1], *sys.version_info[:2])))
-' "$1" >/dev/null 2>&1
+name = "python%d.%d" % sys.version_info[:2]
+sys.exit(not any(found.startswith(name) for found in os.listdir(sys.argv[1])))
+' "$1/lib" >/dev/null 2>&1
 }
 
 # installs DIRECTORY: packages can be installed into it. Not if its making was interrupted.

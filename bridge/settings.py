@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from bridge import provideroptions
-from bridge.environ import Reader, read_environment
+from bridge.environ import Reader, read_environment, unread_lines
 from bridge.errors import ConfigError, Problem
 from bridge.signing import read_secret
 
@@ -148,6 +148,7 @@ def examine(
     not for use. Raises ConfigError where `.env` cannot be read.
     """
     reader = Reader(read_environment() if environ is None else environ)
+    reader.problems += unread_lines() if environ is None else []
     return _read(reader, need), reader.problems
 
 

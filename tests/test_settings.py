@@ -323,6 +323,26 @@ def test_the_environment_goes_before_the_env_file(tmp_path, monkeypatch):
     assert "EMPTY" not in found
 
 
+def test_a_line_of_the_env_file_that_sets_nothing_is_a_problem(
+    tmp_path, monkeypatch, caplog
+):
+    (tmp_path / ".env").write_text(
+        "BRIDGE_LANG=xx\n\nBRIDGE_DRY_RUN: false\n# a note\nWHMCS_API_SECRET geheim\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BRIDGE_LANG", raising=False)
+
+    with pytest.raises(ConfigError) as found:
+        load(need=False)
+
+    assert [str(problem) for problem in found.value.problems] == [
+        f"environment: {tmp_path}/.env:3: not a line of the form NAME=value",
+        f"environment: {tmp_path}/.env:5: not a line of the form NAME=value",
+        'environment: BRIDGE_LANG: "xx" is none of es, en, pt_BR',
+    ]
+    assert caplog.text == ""
+
+
 def test_an_env_file_that_is_no_text_is_a_problem_and_no_crash(tmp_path):
     (tmp_path / ".env").write_bytes(b"BRIDGE_LANG=\xff\xfe\n")
 
@@ -493,6 +513,7 @@ def test_https_goes_anywhere_and_http_to_this_machine(url):
         "https://panel.example:port",
         "https://user:password@panel.example",
         "https://user@panel.example",
+        "https://panel.example/includes/api.php",
         "https://panel.example/?a=b",
         "https://panel.example/#a",
         "http://127.0.0.1@panel.example",

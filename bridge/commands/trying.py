@@ -122,15 +122,7 @@ def _body(
     data = sample_data(hookpoint, () if made_up else names)
     document: dict[str, Any] = {"data": data, "context": context}
     if fixture is not None:
-        try:
-            read = json.loads(fixture.read_text(encoding="utf-8"))
-        except RecursionError as error:
-            raise click.ClickException(f"{fixture}: nested too deeply") from error
-        except ValueError as error:
-            raise click.ClickException(f"{fixture}: not JSON: {error}") from error
-        if not isinstance(read, dict):
-            raise click.ClickException(f"{fixture}: must hold a JSON object")
-        document = read if isinstance(read.get("data"), dict) else {"data": read}
+        document = _read_file(fixture, hookpoint)
     document["type"] = hookpoint
     document.setdefault("timestamp", datetime.now(UTC).isoformat())
     for pair in pairs:
@@ -143,6 +135,25 @@ def _body(
     except RecursionError as error:
         raise click.UsageError("--set nests too deeply") from error
     return document
+
+
+def _read_file(fixture: Path, hookpoint: str) -> dict[str, Any]:
+    """Return the delivery that a file holds, whole or its data alone."""
+    try:
+        read = json.loads(fixture.read_text(encoding="utf-8-sig"))
+    except RecursionError as error:
+        raise click.ClickException(f"{fixture}: nested too deeply") from error
+    except ValueError as error:
+        raise click.ClickException(f"{fixture}: not JSON: {error}") from error
+    if not isinstance(read, dict):
+        raise click.ClickException(f"{fixture}: must hold a JSON object")
+    if not isinstance(read.get("data"), dict):
+        return {"data": read}
+    kind = read.get("type", hookpoint)
+    if kind != hookpoint:
+        what = f"holds {json.dumps(kind)[:60]}, not {hookpoint}"
+        raise click.ClickException(f"{fixture}: {what}")
+    return read
 
 
 def _put(document: dict[str, Any], key: str, value: str) -> None:

@@ -310,6 +310,24 @@ def test_a_file_that_cannot_be_read_is_one_problem(kind, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("listen", "here"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1:8080"),
+        ("0.0.0.0:80", "127.0.0.1:80"),
+        ("[::1]:8081", "[::1]:8081"),
+        ("[::]:8081", "[::1]:8081"),
+        ("bridge.internal:80", "bridge.internal:80"),
+    ],
+)
+def test_this_machine_reaches_the_receiver_where_it_listens(listen, here):
+    assert load(GOOD | {"BRIDGE_LISTEN": listen}).here == here
+
+
+def test_the_log_shows_an_ipv6_address_in_brackets():
+    assert describe(load(GOOD | {"BRIDGE_LISTEN": "[::]:80"}))["listen"] == "[::]:80"
+
+
 def test_the_environment_goes_before_the_env_file(tmp_path, monkeypatch):
     (tmp_path / ".env").write_text(
         'BRIDGE_LANG=en\nLOG_LEVEL="debug"\nEMPTY\n', encoding="utf-8"

@@ -307,16 +307,14 @@ def trigger_command(
         "webhook-timestamp": str(stamp),
         "webhook-signature": sign(settings.keys[0], id_, stamp, raw),
     }
-    host = settings.listen_host
-    host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
     address = "decisions" if catalogue()[hookpoint].answers else "hooks"
-    url = f"http://{host}:{settings.listen_port}/{address}/{settings.panel}"
+    url = f"http://{settings.here}/{address}/{settings.panel}"
     call = Call("POST", url, headers, raw)
     try:
         with Transport(pool=1, total=10) as transport:
             answer = transport.send(call, service="bridge")
     except RemoteError as error:
-        where = f"{host}:{settings.listen_port} (BRIDGE_LISTEN)"
+        where = f"{settings.here} (BRIDGE_LISTEN)"
         asked = f'{error.detail}; is "whmcs-bridge run" up at {where}?'
         raise RemoteError("bridge", error.reason, asked) from error
     text = answer.body.decode("utf-8", "replace").strip()

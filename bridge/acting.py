@@ -65,6 +65,11 @@ class Acting:
             self._keys.add(job.key)
             return True
 
+    def at_work(self, job: Job) -> bool:
+        """Tell whether a job began and is not over."""
+        with self._lock:
+            return job.key in self._keys
+
     def over(self, job: Job) -> None:
         """Say that a job which began is not at work any more."""
         with self._lock:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import structlog
 
@@ -27,8 +28,7 @@ def keep_to_one() -> int | None:
     if not hasattr(os, "sched_setaffinity"):
         return None
     try:
-        free = freest(os.sched_getaffinity(0), kept_by_others().values())
-        core = random.choice(free)  # noqa: S311
+        core = random.choice(freest(os.sched_getaffinity(0), kept_by_others()))  # noqa: S311
         os.sched_setaffinity(0, {core})
     except OSError as error:
         log.info("not kept to one core", reason=error.strerror)
@@ -44,29 +44,30 @@ def freest(allowed: Iterable[int], kept: Iterable[int]) -> list[int]:
     return [core for core in cores if times[core] == least]
 
 
-def kept_by_others() -> dict[int, int]:
-    """Return the core of each process on this machine that keeps to one.
-
-    The system's own threads do not count: each core has its own, now more of them and
-    now fewer, that hardly compute. Neither do processes that have ended.
-    """
+def kept_by_others() -> Iterator[int]:
+    """Yield the core of each process on this machine that keeps to one."""
     try:
         names = os.listdir("/proc")
     except OSError:
-        return {}
-    kept: dict[int, int] = {}
+        return
     for name in names:
         if name.isdecimal() and int(name) != os.getpid():
-            try:
-                cores = os.sched_getaffinity(int(name))
-                if len(cores) == 1 and _has_a_program(name):
-                    kept[int(name)] = min(cores)
-            except OSError:  # it has ended, or may not be looked at
-                continue
-    return kept
+            core = core_of(int(name))
+            if core is not None:
+                yield core
 
 
-def _has_a_program(process: str) -> bool:
-    """Tell whether a process has a command line: nothing of the kernel's own has."""
-    with open(f"/proc/{process}/cmdline", "rb") as line:
-        return bool(line.read(1))
+def core_of(process: int) -> int | None:
+    """Return the core that a process keeps to, or None if it may use several.
+
+    Also None for what has ended and for the kernel's own threads, which have no
+    command line: each core has some, idle and not equally many, and they would
+    outweigh the processes.
+    """
+    try:
+        cores = os.sched_getaffinity(process)
+        if len(cores) > 1 or not Path(f"/proc/{process}/cmdline").read_bytes():
+            return None
+    except OSError:  # it has ended, or may not be looked at
+        return None
+    return min(cores)

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
 
 from bridge import regular
 from bridge.errors import ConfigError, Problem
@@ -20,24 +21,54 @@ from bridge.errors import ConfigError, Problem
 _LARGEST = 64 * 1024
 #: How much of a name must agree for it to be a slip (0 to 1).
 _ALIKE = 0.88
+_FORM = "not a line of the form NAME=value"
 
 
 def read_environment(directory: Path | None = None) -> dict[str, str]:
     """Return the environment over the `.env` of *directory* (the current one).
 
-    Raises ConfigError where that file cannot be read.
+    Lines of it that nobody can read are left out: `unread_lines` tells them. Raises
+    ConfigError where that file cannot be read.
     """
-    path = (directory or Path.cwd()) / ".env"
-    try:
-        found = dotenv_values(stream=StringIO(_read_text(path)))
-    except FileNotFoundError:
-        found = {}
-    except (OSError, UnicodeDecodeError) as error:
-        problem = Problem("environment", 0, 0, f"{path}: {plain(error)}")
-        raise ConfigError([problem]) from error
+    lines = _lines(_env_file(directory))
+    sound = "".join(line.original.string for line in lines if not line.error)
+    found = dotenv_values(stream=StringIO(sound))
     merged = {name: value for name, value in found.items() if value is not None}
     merged.update(os.environ)
     return merged
+
+
+def unread_lines(directory: Path | None = None) -> list[Problem]:
+    """Return a problem for each line of `.env` that sets nothing, by its number.
+
+    What it holds is not shown: it may be a secret.
+    """
+    path = _env_file(directory)
+    return [
+        Problem("environment", 0, 0, f"{path}:{_number(line)}: {_FORM}")
+        for line in _lines(path)
+        if line.error
+    ]
+
+
+def _env_file(directory: Path | None) -> Path:
+    return (directory or Path.cwd()) / ".env"
+
+
+def _lines(path: Path) -> list[Binding]:
+    try:
+        return list(parse_stream(StringIO(_read_text(path))))
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        problem = Problem("environment", 0, 0, f"{path}: {plain(error)}")
+        raise ConfigError([problem]) from error
+
+
+def _number(line: Binding) -> int:
+    """Return where a line is; blank ones above it are kept with it."""
+    text = line.original.string
+    return line.original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def _read_text(path: Path) -> str:
@@ -154,6 +185,8 @@ def wrong_address(url: str) -> str:
         return "an address must not hold a user name or password"
     if parts.query or parts.fragment:
         return "give the base address only, without ? or #"
+    if parts.path.endswith(".php"):
+        return "give the base address only, without a page (.php)"
     if parts.scheme == "http" and not is_loopback(host):
         return "only https, except to this machine (http://127.0.0.1)"
     return ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from collections.abc import Collection
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +20,7 @@ from bridge.billing.model import (
     User,
 )
 from bridge.errors import Rehearsed
+from bridge.events import Event, catalogue, subject
 
 #: What the panel shows when a hookpoint fires: the state of a service, of an invoice.
 _SERVICES = {"AfterModuleSuspend": "Suspended", "AfterModuleTerminate": "Terminated"}
@@ -47,6 +49,41 @@ CONTEXTS: dict[str, dict[str, Any]] = {
         },
     },
 }
+
+
+_WORDS = {
+    "status": "Delivered",
+    "type": "End of Billing Period",
+    "newproductbillingcycle": "annually",
+    "oldproductid": 21,
+    "newproductid": 22,
+    "pid": 22,
+}
+_REMINDER = {"type": "reminder"}
+#: The fields that name the client to whom a service or an invoice belongs.
+_CLIENTS = {"client_id", "clientid", "clientId", "userid", "params.userid"}
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def sample_data(hookpoint: str, named: Collection[str] = ()) -> dict[str, Any]:
+    """Return data as the hookpoint may carry it: every id is 1.
+
+    *named* are the fields that somebody gives. Whoever names a service or an invoice
+    need not know its client: he is left out unless he is named as well, since client
+    1 would be a claim that the panel contradicts.
+    """
+    data: dict[str, Any] = {}
+    for name, kind in catalogue()[hookpoint].fields.items():
+        holder, _, leaf = name.rpartition(".")
+        value: Any = _WORDS.get(leaf, 1 if kind == "int" or leaf.endswith("id") else "")
+        if hookpoint == "InvoicePaymentReminder":
+            value = _REMINDER.get(leaf, value)
+        (data.setdefault(holder, {}) if holder else data)[leaf] = value
+    if named and subject(Event("", "", hookpoint, data, {}, _NEVER, _NEVER)).claims:
+        for name in _CLIENTS.difference(named):
+            holder, _, leaf = name.rpartition(".")
+            (data.get(holder, {}) if holder else data).pop(leaf, None)
+    return data
 
 
 class SamplePanel:

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from bridge import provideroptions
-from bridge.environ import Reader, read_environment
+from bridge.environ import Reader, read_environment, unread_lines
 from bridge.errors import ConfigError, Problem
 from bridge.signing import read_secret
 
@@ -122,9 +122,20 @@ class Settings:
         return tuple(dict.fromkeys(words))
 
     @property
+    def here(self) -> str:
+        """Host and port at which this machine reaches the receiver."""
+        every = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+        return address(every.get(self.listen_host, self.listen_host), self.listen_port)
+
+    @property
     def sqlite(self) -> bool:
         """Whether one process owns the store, as a file."""
         return self.database_url.startswith("sqlite")
+
+
+def address(host: str, port: int) -> str:
+    """Return host and port as one word; an IPv6 address stands in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def load(environ: Mapping[str, str] | None = None, *, need: bool = True) -> Settings:
@@ -148,6 +159,7 @@ def examine(
     not for use. Raises ConfigError where `.env` cannot be read.
     """
     reader = Reader(read_environment() if environ is None else environ)
+    reader.problems += unread_lines() if environ is None else []
     return _read(reader, need), reader.problems
 
 
@@ -312,7 +324,7 @@ def describe(settings: Settings) -> dict[str, Any]:
     return {
         "panel": settings.panel,
         "database": settings.database_url.split("@")[-1].split("?")[0],
-        "listen": f"{settings.listen_host}:{settings.listen_port}",
+        "listen": address(settings.listen_host, settings.listen_port),
         "timezone": settings.timezone,
         "provider": settings.whatsapp_provider,
         "dry_run": settings.dry_run,

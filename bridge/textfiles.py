@@ -24,6 +24,8 @@ from bridge.yamlfile import Document, parse, read_text, shown
 LABEL_LIMIT, URL_LIMIT = 25, 2000
 
 _NAME = re.compile(r"[a-z0-9_]{1,100}")
+#: Front matter that would be read as part of the text, and sent to clients.
+_HEAD_ASTRAY = re.compile(r"\s*([-\u2013\u2014]+[^\S\n]*\n|(category|button)\s*:)")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
 _CATEGORIES = ("utility", "authentication", "marketing")
 _KEYS = ("category", "button")
@@ -184,6 +186,9 @@ class _Reader:
         """Return front matter, body, and how many lines stand above the body."""
         if not content.startswith("---\n"):
             lead = len(content) - len(content.lstrip("\n"))
+            if _HEAD_ASTRAY.match(content):
+                what = 'front matter begins with "---", alone in the first line'
+                self._add(lead + 1, 1, what)
             return "", content.strip("\n"), lead
         end = content.find("\n---\n", 3)
         if end < 0:

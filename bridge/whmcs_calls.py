@@ -136,6 +136,8 @@ class WhmcsApi:
         parts = urlsplit(url)
         if parts.query or parts.fragment:
             raise ValueError("the panel's address has no ? and no #")
+        if parts.path.endswith(".php"):
+            raise ValueError("the panel's base address names no page (.php)")
         self._transport = transport
         self._credentials = credentials
         self._address = f"{url.rstrip('/')}/includes/api.php"

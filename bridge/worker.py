@@ -247,6 +247,8 @@ class Worker:
 
     def _after_the_first(self, jobs: list[Job]) -> Finish:
         """Let a job that may still be at work be looked at anew when that is over."""
+        if self._suspect == jobs[0].key and not self._acting.at_work(jobs[0]):
+            self._suspect = ""
         at = self.bench.now() + ACTING_LEASE
         why = "the clock was set on: its last call may not be over yet"
         log.warning("put off", job=jobs[0].key, reason=why)

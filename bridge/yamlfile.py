@@ -21,7 +21,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from bridge import regular
 from bridge.errors import ConfigError, Problem
 from bridge.yamlbraces import quoted
-from bridge.yamlpass import Pass, Place, spelled
+from bridge.yamlpass import ODD_BLANKS, Pass, Place, odd_blank, spelled
 
 #: Larger files are not even parsed.
 SIZE_LIMIT = 256 * 1024
@@ -41,6 +41,7 @@ _HINTS = {
     _NOT_CLOSED: "a quote or bracket is not closed",
     _NO_COLON: "a key needs a colon and a plain blank after it",
 }
+_ODD_BLANK = re.compile(rf"^ *([{ODD_BLANKS}])", re.MULTILINE)
 _IN_BRACKETS = "a bracket that begins here is not closed, or a comma is missing in it"
 
 
@@ -136,7 +137,8 @@ def parse(text: str, file: str, offset: int = 0, *, lenient: bool = False) -> Do
             seen.read(_yaml().parse(text))
         except _BROKEN as error:
             if not seen.problems or seen.passable:
-                seen.problems.append(_syntax(error, file, offset))
+                slip = _odd_blank(text, file, offset) or _syntax(error, file, offset)
+                seen.problems.append(slip)
                 seen.passable = False
         found += [problem for problem in seen.problems if problem not in found]
         mended = quoted(text, *seen.braces) if seen.braces and lenient else None
@@ -162,6 +164,16 @@ _BROKEN = (
     AssertionError,
     NotImplementedError,
 )
+
+
+def _odd_blank(text: str, file: str, offset: int) -> Problem | None:
+    """Find an indentation with such a blank: the slip is there, not further down."""
+    match = _ODD_BLANK.search(text)
+    if match is None:
+        return None
+    line = text.count("\n", 0, match.start()) + 1 + offset
+    what = f"not YAML: {odd_blank(match[1])}"
+    return Problem(file, line, match.start(1) - match.start() + 1, what)
 
 
 def _syntax(error: Exception, file: str, offset: int) -> Problem:

@@ -57,6 +57,18 @@ class _Frame:
         self.count += 1
 
 
+#: Blanks to the eye, and none to YAML.
+ODD_BLANKS = "\u00a0\u2007\u202f\u3000"
+
+
+def odd_blank(character: str) -> str:
+    """Say what to write in the place of such a blank."""
+    return (
+        f"the blank U+{ord(character):04X} (as copied from a web page or a chat) is "
+        "none to YAML: write a plain one"
+    )
+
+
 class Pass:
     """One walk over the parser's events.
 
@@ -141,6 +153,9 @@ class Pass:
         frame = self.frames[-1] if self.frames else None
         if any("\ud800" <= character <= "\udfff" for character in text):
             self._add(event, "half a character (\\ud800 to \\udfff)")
+        if text and text[0] in ODD_BLANKS and event.style is None:
+            place = frame.place if frame and frame.wants_key else None
+            self._add(event, odd_blank(text[0]), place)
         if frame is None or not frame.wants_key:
             self._value_done()
             return

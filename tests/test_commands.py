@@ -611,6 +611,22 @@ def test_try_shows_the_finished_text_and_sends_nothing(shell, kit):
     assert kit.world.count("invoice", actor="api") == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "state"),
+    [
+        (("--set", "params.serviceid=4"), "done"),
+        (("--set", "params.serviceid=4", "--set", "params.userid=4"), "done"),
+        (("--set", "params.serviceid=4", "--set", "params.userid=1"), "parked"),
+    ],
+    ids=["service", "with its client", "with another's"],
+)
+def test_who_names_a_service_need_not_know_its_client(words, state, shell):
+    status = 1 if state == "parked" else 0
+    result = shell("try", "AfterModuleCreate", *words, "--json", status=status)
+
+    assert of_json(result)["jobs"][0]["state"] == state
+
+
 def test_try_with_a_mistyped_hookpoint_names_the_right_one(shell):
     result = shell("try", "InvoiceCreate", status=2)
 
@@ -733,6 +749,14 @@ def test_try_with_a_panel_that_is_away_is_exit_status_four(shell, panel_server):
     result = shell("try", "InvoiceCreated", "--set", "invoiceid=1", status=4)
 
     assert "The panel could not be asked: whmcs: unreachable" in result.stderr
+
+
+def test_try_asks_a_panel_that_is_away_once(shell, panel_server):
+    panel_server.stop()
+
+    result = shell("try", "ClientAdd", "--set", "userid=1", "--json", status=4)
+
+    assert [len(job["tries"]) for job in of_json(result)["jobs"]] == [1]
 
 
 def test_try_with_denied_credentials_is_exit_status_four(shell, monkeypatch):

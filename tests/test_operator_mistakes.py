@@ -110,6 +110,21 @@ def test_a_fixture_nested_too_deeply_is_told(shell, tmp_path):
     assert "nested too deeply" in result.output
 
 
+def test_a_fixture_of_another_hookpoint_is_told(shell, tmp_path):
+    fixture = '{"type": "ClientAdd", "data": {"invoiceid": 1}}'
+    (tmp_path / "f.json").write_text(fixture, encoding="utf-8")
+
+    result = shell("try", "InvoiceCreated", "--fixture", "f.json", status=1)
+
+    assert 'f.json: holds "ClientAdd", not InvoiceCreated' in result.output
+
+
+def test_a_fixture_may_begin_with_the_mark_that_editors_put_there(shell, tmp_path):
+    (tmp_path / "f.json").write_text('{"invoiceid": 1}', encoding="utf-8-sig")
+
+    shell("try", "InvoiceCreated", "--fixture", "f.json")
+
+
 def test_an_id_that_no_header_holds_is_a_usage_error(shell):
     result = shell("trigger", "InvoiceCreated", "--id", "ñ", status=2)
 

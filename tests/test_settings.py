@@ -310,6 +310,24 @@ def test_a_file_that_cannot_be_read_is_one_problem(kind, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("listen", "here"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1:8080"),
+        ("0.0.0.0:80", "127.0.0.1:80"),
+        ("[::1]:8081", "[::1]:8081"),
+        ("[::]:8081", "[::1]:8081"),
+        ("bridge.internal:80", "bridge.internal:80"),
+    ],
+)
+def test_this_machine_reaches_the_receiver_where_it_listens(listen, here):
+    assert load(GOOD | {"BRIDGE_LISTEN": listen}).here == here
+
+
+def test_the_log_shows_an_ipv6_address_in_brackets():
+    assert describe(load(GOOD | {"BRIDGE_LISTEN": "[::]:80"}))["listen"] == "[::]:80"
+
+
 def test_the_environment_goes_before_the_env_file(tmp_path, monkeypatch):
     (tmp_path / ".env").write_text(
         'BRIDGE_LANG=en\nLOG_LEVEL="debug"\nEMPTY\n', encoding="utf-8"
@@ -321,6 +339,26 @@ def test_the_environment_goes_before_the_env_file(tmp_path, monkeypatch):
 
     assert (found["BRIDGE_LANG"], found["LOG_LEVEL"]) == ("pt_BR", "debug")
     assert "EMPTY" not in found
+
+
+def test_a_line_of_the_env_file_that_sets_nothing_is_a_problem(
+    tmp_path, monkeypatch, caplog
+):
+    (tmp_path / ".env").write_text(
+        "BRIDGE_LANG=xx\n\nBRIDGE_DRY_RUN: false\n# a note\nWHMCS_API_SECRET geheim\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BRIDGE_LANG", raising=False)
+
+    with pytest.raises(ConfigError) as found:
+        load(need=False)
+
+    assert [str(problem) for problem in found.value.problems] == [
+        f"environment: {tmp_path}/.env:3: not a line of the form NAME=value",
+        f"environment: {tmp_path}/.env:5: not a line of the form NAME=value",
+        'environment: BRIDGE_LANG: "xx" is none of es, en, pt_BR',
+    ]
+    assert caplog.text == ""
 
 
 def test_an_env_file_that_is_no_text_is_a_problem_and_no_crash(tmp_path):
@@ -493,6 +531,7 @@ def test_https_goes_anywhere_and_http_to_this_machine(url):
         "https://panel.example:port",
         "https://user:password@panel.example",
         "https://user@panel.example",
+        "https://panel.example/includes/api.php",
         "https://panel.example/?a=b",
         "https://panel.example/#a",
         "http://127.0.0.1@panel.example",

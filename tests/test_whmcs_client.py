@@ -647,7 +647,13 @@ def test_nothing_about_a_client_shows_its_secrets():
 
 @pytest.mark.parametrize(
     "url",
-    ["http://panel.example", "https://169.254.169.254", "https://x.example/?a=1", "x"],
+    [
+        "http://panel.example",
+        "https://169.254.169.254",
+        "https://x.example/?a=1",
+        "https://x.example/includes/api.php",
+        "x",
+    ],
 )
 def test_a_wrong_address_is_refused_at_once(url):
     with pytest.raises(ValueError, match=r"\w"):

@@ -298,6 +298,8 @@ def replay(
 ) -> None:
     """Send events through today's map once more, as new events.
 
+    An alert that was sent is sent again: look first with --dry-run, and take those
+    that reached nobody with --status. To try failed steps again is `events retry`.
     What clients wrote by WhatsApp is left out: a word given once counts once.
     """
     if not ids and not since:

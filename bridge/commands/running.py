@@ -18,7 +18,7 @@ import structlog
 from bridge import cores, logs
 from bridge import settings as environment
 from bridge.commands.shared import show, table
-from bridge.settings import Settings, describe
+from bridge.settings import Settings, address, describe
 from bridge.store import claims, engines, schema
 
 log = structlog.get_logger("bridge")
@@ -83,7 +83,7 @@ def _until_stopped(
         threads.append(threading.Thread(target=bridge.worker.run, name="worker"))
     if receive:
         server = Server(bridge.app(), settings.listen_host, settings.listen_port)
-        log.info("listening", address=f"{settings.listen_host}:{server.port}")
+        log.info("listening", address=address(settings.listen_host, server.port))
         threads.append(server.start())
     for thread in threads:
         if not thread.is_alive():

@@ -115,20 +115,14 @@ def _body(
     *,
     made_up: bool = False,
 ) -> dict[str, Any]:
-    from bridge.samples import CONTEXTS
+    from bridge.samples import CONTEXTS, sample_data
 
     context = copy.deepcopy(CONTEXTS.get(hookpoint, {})) if made_up else {}
-    document: dict[str, Any] = {"data": sample_data(hookpoint), "context": context}
+    names = [pair.partition("=")[0] for pair in pairs]
+    data = sample_data(hookpoint, () if made_up else names)
+    document: dict[str, Any] = {"data": data, "context": context}
     if fixture is not None:
-        try:
-            read = json.loads(fixture.read_text(encoding="utf-8"))
-        except RecursionError as error:
-            raise click.ClickException(f"{fixture}: nested too deeply") from error
-        except ValueError as error:
-            raise click.ClickException(f"{fixture}: not JSON: {error}") from error
-        if not isinstance(read, dict):
-            raise click.ClickException(f"{fixture}: must hold a JSON object")
-        document = read if isinstance(read.get("data"), dict) else {"data": read}
+        document = _read_file(fixture, hookpoint)
     document["type"] = hookpoint
     document.setdefault("timestamp", datetime.now(UTC).isoformat())
     for pair in pairs:
@@ -141,6 +135,25 @@ def _body(
     except RecursionError as error:
         raise click.UsageError("--set nests too deeply") from error
     return document
+
+
+def _read_file(fixture: Path, hookpoint: str) -> dict[str, Any]:
+    """Return the delivery that a file holds, whole or its data alone."""
+    try:
+        read = json.loads(fixture.read_text(encoding="utf-8-sig"))
+    except RecursionError as error:
+        raise click.ClickException(f"{fixture}: nested too deeply") from error
+    except ValueError as error:
+        raise click.ClickException(f"{fixture}: not JSON: {error}") from error
+    if not isinstance(read, dict):
+        raise click.ClickException(f"{fixture}: must hold a JSON object")
+    if not isinstance(read.get("data"), dict):
+        return {"data": read}
+    kind = read.get("type", hookpoint)
+    if kind != hookpoint:
+        what = f"holds {json.dumps(kind)[:60]}, not {hookpoint}"
+        raise click.ClickException(f"{fixture}: {what}")
+    return read
 
 
 def _put(document: dict[str, Any], key: str, value: str) -> None:
@@ -162,29 +175,8 @@ def _put(document: dict[str, Any], key: str, value: str) -> None:
         holder[leaf] = value
 
 
-_WORDS = {
-    "status": "Delivered",
-    "type": "End of Billing Period",
-    "newproductbillingcycle": "annually",
-    "oldproductid": 21,
-    "newproductid": 22,
-    "pid": 22,
-}
-_REMINDER = {"type": "reminder"}
 #: So long a step waits for what another one of its event finds out first.
 _MOMENT = timedelta(seconds=6)
-
-
-def sample_data(hookpoint: str) -> dict[str, Any]:
-    """Return data as the hookpoint may carry it: every id is 1."""
-    data: dict[str, Any] = {}
-    for name, kind in catalogue()[hookpoint].fields.items():
-        holder, _, leaf = name.rpartition(".")
-        value: Any = _WORDS.get(leaf, 1 if kind == "int" or leaf.endswith("id") else "")
-        if hookpoint == "InvoicePaymentReminder":
-            value = _REMINDER.get(leaf, value)
-        (data.setdefault(holder, {}) if holder else data)[leaf] = value
-    return data
 
 
 def _preview(
@@ -214,7 +206,7 @@ def _preview(
         bridge.bench.preview = True
         bridge.bench.panel = asked.of(bridge.bench.panel)
         try:
-            return _outcome(bridge, hookpoint, body, clock)
+            return _outcome(bridge, hookpoint, body, clock, asked)
         finally:
             bridge.close()
 
@@ -235,7 +227,7 @@ class _Clock:
 
 
 def _outcome(
-    bridge: Any, hookpoint: str, body: dict[str, Any], clock: _Clock
+    bridge: Any, hookpoint: str, body: dict[str, Any], clock: _Clock, asked: _Asked
 ) -> dict[str, Any]:
     from bridge.commands.events import describe
     from bridge.decisions import Decider
@@ -254,8 +246,9 @@ def _outcome(
     else:
         bridge.store.write(lambda db: inbox.put(db, accepted, now))
         bridge.worker.drain(200)
-        clock.skip(_MOMENT)
-        bridge.worker.drain(200)
+        if asked.failed is None:  # else it would ask the panel again
+            clock.skip(_MOMENT)
+            bridge.worker.drain(200)
     found = describe(bridge.store, id)
     if found is None:
         raise BridgeError("the preview was not kept")
@@ -314,16 +307,14 @@ def trigger_command(
         "webhook-timestamp": str(stamp),
         "webhook-signature": sign(settings.keys[0], id_, stamp, raw),
     }
-    host = settings.listen_host
-    host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
     address = "decisions" if catalogue()[hookpoint].answers else "hooks"
-    url = f"http://{host}:{settings.listen_port}/{address}/{settings.panel}"
+    url = f"http://{settings.here}/{address}/{settings.panel}"
     call = Call("POST", url, headers, raw)
     try:
         with Transport(pool=1, total=10) as transport:
             answer = transport.send(call, service="bridge")
     except RemoteError as error:
-        where = f"{host}:{settings.listen_port} (BRIDGE_LISTEN)"
+        where = f"{settings.here} (BRIDGE_LISTEN)"
         asked = f'{error.detail}; is "whmcs-bridge run" up at {where}?'
         raise RemoteError("bridge", error.reason, asked) from error
     text = answer.body.decode("utf-8", "replace").strip()

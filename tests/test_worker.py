@@ -431,6 +431,27 @@ def test_a_clock_set_on_during_a_call_lets_no_other_thread_make_it_again(
     assert texts(kit).count("cancellation_done") == 1
 
 
+def test_one_that_may_end_the_process_and_is_put_off_holds_up_no_other(
+    kit: Kit,
+) -> None:
+    for number in range(2):
+        put(kit, key=f"a{number}", acts=True)
+    died = Worker(kit.bridge.bench)
+    for _ in range(2):
+        for _ in range(2):
+            died._take(0)
+        kit.clock.advance(timedelta(minutes=6))
+    worker = Worker(kit.bridge.bench)
+    worker._acting.look()
+    kit.clock.advance(timedelta(minutes=10))
+    worker._acting.look()
+    worker.drain()
+
+    told = {row.key: row.reason for row in rows(kit.bridge.store, tables.jobs)}
+    assert set(told) == {"a0", "a1"}
+    assert all("the clock was set on" in str(reason) for reason in told.values())
+
+
 class JumpingPanel:
     """A panel during whose first termination the clock is set on by an hour.
 

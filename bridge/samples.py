@@ -101,6 +101,10 @@ class SamplePanel:
         self._invoice = _INVOICES.get(hookpoint, "Paid")
         self._upgraded = hookpoint == "AfterProductUpgrade"
 
+    def clock_off(self) -> timedelta | None:
+        """Return nothing: it tells no time."""
+        return None
+
     def client(self, client_id: int) -> Client:
         """Return Ana, who does not exist."""
         return Client(

@@ -23,7 +23,10 @@ SET_ON = timedelta(minutes=1)
 
 
 class Acting:
-    """The jobs that act in this process. *now* is the clock's, *elapsed* nobody's."""
+    """The jobs that act in this process.
+
+    *now* is the clock's; *elapsed* are seconds that go by whatever it is set to.
+    """
 
     def __init__(
         self, now: Callable[[], datetime], elapsed: Callable[[], float] = monotonic
@@ -46,7 +49,11 @@ class Acting:
             return
         gone = timedelta(seconds=elapsed - before[1])
         if now - before[0] - gone > SET_ON:
-            log.error("the clock was set on", before=before[0], now=now)
+            log.error(
+                "the clock was set on",
+                before=before[0].isoformat(),
+                now=now.isoformat(),
+            )
             self._trusted_from = elapsed + ACTING_LEASE.total_seconds()
 
     def begins(self, job: Job) -> bool:

@@ -7,9 +7,11 @@ event does not stop the others.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,10 +49,14 @@ _ROUND = 0.03
 
 @dataclass
 class Worker:
-    """Runs due jobs in threads until it is stopped. *wake* ends a wait early."""
+    """Runs due jobs in threads until it is stopped. *wake* ends a wait early.
+
+    *elapsed* are seconds that go by whatever the clock is set to.
+    """
 
     bench: Bench
     threads: int = 32
+    elapsed: Callable[[], float] = monotonic
     wake: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
     _lanes: Lanes | None = None
@@ -61,7 +67,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         self._recorder = Recorder(self.bench, 2 * self.threads)
-        self._acting = Acting(self.bench.now)
+        self._acting = Acting(self.bench.now, self.elapsed)
 
     def run(self, poll: float = 0.5) -> None:
         """Work until `stop`: look for due jobs when woken and every *poll* seconds."""

@@ -89,16 +89,25 @@ def rows(url: str, table: sa.Table) -> list[Any]:
     return found
 
 
+def sent_twice(job: Any, told: Told) -> bool:
+    """Tell whether two kills met one alert as it left: it does not go a third time."""
+    why = "it may have been sent 2 times"
+    return told.kills > 1 and not job.acts and str(job.reason).startswith(why)
+
+
 def check(told: Told, url: str) -> None:
     """Hold the panel's own counters against what was asked for."""
     world, panel = told.world, told.panel
     bridge_invoices = [i for i in world.invoices.values() if "[bridge" in i.notes]
     kept = {row.id for row in rows(url, tables.events)}
+    jobs = rows(url, tables.jobs)
+    given_up = [row for row in jobs if sent_twice(row, told)]
     unfinished = [
         (row.key, row.state, row.reason)
-        for row in rows(url, tables.jobs)
-        if row.state not in ("done", "skipped")
+        for row in jobs
+        if row.state not in ("done", "skipped") and row not in given_up
     ]
+    for_staff = {(row.parameters.get("message"), row.client_id) for row in given_up}
     states = {row.service_id: row.state for row in rows(url, tables.cancellations)}
     upgrades = {row.service_id: row.state for row in rows(url, tables.upgrades)}
 
@@ -114,7 +123,7 @@ def check(told: Told, url: str) -> None:
     assert world.service(ORDERED).pid == 22
     assert world.count("product_change", ORDERED, actor="api") == 1
     assert set(panel.package_changes) == {ORDERED}
-    assert missing(told) == []
+    assert set(missing(told)) <= for_staff
 
 
 #: What each client must have been told at least once: text, client.

@@ -18,6 +18,7 @@ from looking import cancellation
 
 from bridge.commands.replaying import put_again
 from bridge.commands.terminating import run_now
+from bridge.demo.clock import Clock
 from bridge.demo.panel_example import PLAN_100, PLAN_150
 from bridge.demo.whatsapp.cloud import NUMBER_ID, TOKEN, WABA_ID, CloudStub
 from bridge.demo.whatsapp.server import StubServer
@@ -464,6 +465,16 @@ def test_doctor_finds_a_sound_bridge(shell):
     assert levels["panel"] == "ok"
     assert levels["cancellations"] == "ok"
     assert "error" not in levels.values()
+
+
+def test_doctor_says_how_far_the_clock_is_from_the_panels(shell, kit):
+    silent = shell("doctor").output
+    kit.panel.dated = Clock(kit.clock.now() - timedelta(minutes=10))
+
+    told = shell("doctor", status=1).output
+
+    assert "! clock: the panel does not tell its time" in silent
+    assert "✗ clock: +60" in told
 
 
 def test_doctor_says_that_a_clock_behind_the_store_makes_acting_pause(shell, kit):

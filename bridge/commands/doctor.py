@@ -160,7 +160,7 @@ def _panel(settings: Settings, say: Callable[[Finding], None]) -> bool:
         _permissions(panel, say)
         _automation(panel, say)
         _date_format(settings, panel, say)
-        _skew(settings, transport, say)
+        _skew(panel, say)
     return False
 
 
@@ -235,20 +235,13 @@ def _date_format(
         say(Finding("error", "date format", what))
 
 
-def _skew(settings: Settings, transport: Any, say: Callable[[Finding], None]) -> None:
-    """Compare our clock with the panel's `Date` header."""
-    from email.utils import parsedate_to_datetime
-
-    from bridge.transport import Call
-
-    try:
-        call = Call("GET", f"{settings.whmcs_url}/", {}, b"")
-        answer = transport.send(call, service="panel")
-        told = {k.casefold(): v for k, v in answer.headers.items()}.get("date", "")
-        off = (datetime.now(UTC) - parsedate_to_datetime(told)).total_seconds()
-    except (RemoteError, ValueError, TypeError):
+def _skew(panel: Any, say: Callable[[Finding], None]) -> None:
+    """Compare our clock with the one that the panel's answers told."""
+    apart = panel.clock_off()
+    if apart is None:
         say(Finding("warning", "clock", "the panel does not tell its time"))
         return
+    off = apart.total_seconds()
     level = "error" if abs(off) > _LIMIT else "ok" if abs(off) < 60 else "warning"
     what = f"{off:+.0f} s from the panel's (deliveries may be {_LIMIT} s off)"
     say(Finding(level, "clock", what))
